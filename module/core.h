@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the module's files offer each other. Each block names the file that
+ * implements it, and for each function who may call it and what it may do.
+ */
+#ifndef APKERN_CORE_H
+#define APKERN_CORE_H
+
+#include <linux/kernel.h>
+#include <linux/cpumask.h>
+#include <linux/mm_types.h>
+#include <linux/sched.h>
+#include <linux/types.h>
+#include "../abi/handover.h"
+#include "../abi/apkern.h"
+
+#undef pr_fmt
+#define pr_fmt(fmt) "apkern: " fmt
+
+/*
+ * One application CPU. Set up by acpu.c before any thread can visit and
+ * constant while the module is loaded, but for failed, which only goes up.
+ */
+struct acpu {
+	unsigned int index;		/* in apk_cpus[], global->cpu[], global->runq[] */
+	unsigned int linux_cpu;		/* Linux's number; on CONFIG_SMP=n kernels index + 1 */
+	u32 apicid;
+	bool was_online;		/* taken from Linux by remove_cpu() */
+	bool started;
+	bool failed;			/* READ_ONCE/WRITE_ONCE */
+	struct apk_cpu *cfg;
+	struct apk_stat *stat;
+	struct apk_log *log;
+	struct apk_cpuhead *head;
+	struct apk_runq *runq;
+	struct acpu_pages *pages;	/* memory.c: everything mapped in its window */
+};
+
+extern struct acpu *apk_cpus;		/* [apk_nr_cpus] */
+extern unsigned int apk_nr_cpus;
+extern struct apk_global *apk_global;
+extern struct apk_home_stat *apk_home;	/* one page */
+
+/* Counting on the home side: any context, no lock; a lost count under preemption is avoided by the literal lock. */
+static inline void apk_count(enum apk_home_counter c)
+{
+	__atomic_fetch_add(&apk_home->count[c], 1, __ATOMIC_RELAXED);
+}
+
+/* acpu.c: which CPUs are ours; taking, starting, giving back. Process context. */
+int acpu_init(void);			/* enumerates, takes and starts; an error is already explained in the log */
+void acpu_exit(void);			/* parks, hands back; no thread visits any more */
+struct acpu *acpu_by_linux(unsigned int cpu);	/* NULL: not an application CPU */
+unsigned int acpu_up(void);		/* how many have not failed */
+
+/* fail.c: a CPU that does not answer or said FAILED. Any context, also with interrupts off. */
+void acpu_fail(struct acpu *a, const char *why);	/* INIT, state FAILED, space unloaded, flushes count as done; once a CPU */
+void acpu_report(struct acpu *a);	/* the CPU said FAILED: its fatal block into the kernel log, once; called by the doorbell */
+int fail_init(void);			/* panic and reboot notifiers, suspend refused */
+void fail_exit(void);
+
+/* lapic.c: interprocessor interrupts to application CPUs. Any context. */
+int lapic_init(void);
+void lapic_exit(void);
+bool lapic_x2apic(void);
+u32 lapic_id(void);			/* of the calling CPU */
+void lapic_ipi(u32 apicid, u32 vector);
+void lapic_icr(u32 apicid, u32 low);	/* INIT, SIPI */
+static inline void acpu_ipi(struct acpu *a, u32 vector)
+{
+	lapic_ipi(a->apicid, vector);
+}
+
+/* image.c: the application kernel's image and its pages. */
+int image_init(void);
+void image_exit(void);
+u64 image_entry(void);
+
+/* memory.c: page tables, the window, the global region, slots. Process context unless said. */
+int memory_init(unsigned int cpus);	/* allocates apk_global, apk_home */
+void memory_exit(void);
+int memory_cpu_init(struct acpu *a);	/* fills a->cfg->idle_top, user_top and the pointers */
+void memory_cpu_exit(struct acpu *a);
+int memory_identity(struct acpu *a, phys_addr_t page, bool on);	/* identity-maps the trampoline page in idle_top */
+/* Slots: -ENOSPC when all APK_MAX_SLOTS (or the parameter's) are taken. Sets head.phys; state HOME. */
+int slot_alloc(unsigned int *index);
+void slot_free(unsigned int index);	/* state must be HOME; any context that may take a spin lock */
+struct apk_slot *slot_get(unsigned int index);	/* its page in home's address space */
+unsigned int slots_used(void);
+
+/* doorbell.c: the interrupt by which application CPUs call Linux. */
+int doorbell_init(void);		/* publishes global->bell_apicid and bell_vector */
+void doorbell_exit(void);
+
+/* space.c: address spaces shown to application CPUs. */
+struct space;				/* one an mm while threads of it visit */
+int space_init(void);
+void space_exit(void);			/* after the last thread: waits for notifiers to be freed */
+struct space *space_get(struct mm_struct *mm);	/* task context, may sleep, mm == current->mm; ERR_PTR */
+void space_put(struct space *s);	/* may be atomic; unloads it everywhere before the last reference goes */
+void space_sync(struct space *s);	/* copy the top-level entries afresh; any context */
+struct mm_struct *space_mm(struct space *s);
+u64 space_id(struct space *s);
+u64 space_phys(struct space *s);
+
+/* thread.c: adopted threads. */
+struct thread;
+int thread_init(void);
+void thread_exit(void);
+int thread_adopt(const struct apkern_adopt *a, bool at_exec);	/* current; may sleep */
+unsigned int thread_count(void);
+void thread_wake(unsigned int slot);	/* doorbell: hard interrupt context */
+void thread_wake_all(void);		/* a CPU failed or is given back: look again; any context */
+bool thread_running(unsigned int slot, pid_t *pid, char comm[TASK_COMM_LEN]);	/* for sysfs; process context */
+
+/* visit.c */
+void visit_work(struct callback_head *work);
+
+/* dev.c, sysfs.c */
+int dev_init(void);
+void dev_exit(void);
+int sysfs_init(void);
+void sysfs_exit(void);
+
+/* main.c: parameters; those marked rw may change any time. */
+extern char *apk_param_cpus;		/* cpus= */
+extern bool apk_param_inject;		/* inject= fault injection allowed */
+extern unsigned int apk_param_slots;	/* slots= */
+extern unsigned int apk_param_poll_us;	/* poll_us= rw: how long either side polls before it sleeps */
+extern unsigned int apk_param_slice_us;	/* slice_us= rw */
+extern bool apk_param_stay;		/* stay= rw: 0: no policy, a thread always visits */
+extern unsigned int apk_param_stay_ms;	/* stay_ms= rw: how long a thread whose visits do not pay stays home at first */
+
+#endif
