@@ -129,6 +129,8 @@ extern unsigned int apk_param_slots;	/* slots= */
 extern unsigned int apk_param_poll_us;	/* poll_us= rw: how long either side polls before it sleeps */
 extern unsigned int apk_param_slice_us;	/* slice_us= rw */
 extern bool apk_param_stay;		/* stay= rw: 0: no policy, a thread always visits */
+extern bool apk_param_cgroups;		/* cgroups= rw: 1: threads in groups of the cpu controller visit, past their quota */
+extern bool apk_param_affinity;		/* affinity= rw: 0: the scheduler's CPU mask does not bind visits */
 extern unsigned int apk_param_stay_ms;	/* stay_ms= rw: how long a thread whose visits do not pay stays home at first */
 
 #endif

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every reason for which a thread does not visit now. Staying home is always
+ * correct, so a new doubt is a new test here.
+ *
+ * The order matters at the head: what is pending or queued must run first,
+ * and until then the rest of the thread's state is not settled.
+ */
+#include <linux/errno.h>
+#include <linux/perf_event.h>
+#include <linux/ptrace.h>
+#include <linux/rseq.h>
+#include <linux/sched/deadline.h>
+#include <linux/sched/jobctl.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/uaccess.h>
+#include <asm/fpu/xstate.h>
+#include <asm/segment.h>
+#include "compat.h"
+#include "thread.h"
+
+/*
+ * In the middle of a system call: io_uring, ptrace and signal delivery run
+ * task work there. A result that asks for a restart is not settled yet.
+ */
+static bool mid_call(const struct pt_regs *regs)
+{
+	if (current->in_execve || test_restore_sigmask())
+		return true;
+	if ((long)regs->orig_ax < 0)
+		return false;
+	switch ((long)regs->ax) {
+	case -ENOSYS:
+	case -ERESTARTSYS:
+	case -ERESTARTNOINTR:
+	case -ERESTARTNOHAND:
+	case -ERESTART_RESTARTBLOCK:
+		return true;
+	}
+	/* The exit stop of a traced call is reported after the task work that ptrace_notify() runs. */
+	return READ_ONCE(current_thread_info()->syscall_work) & SYSCALL_WORK_SYSCALL_TRACE;
+}
+
+static bool traced(const struct pt_regs *regs)
+{
+	unsigned int i;
+
+	if (test_thread_flag(TIF_SINGLESTEP) || test_thread_flag(TIF_BLOCKSTEP) ||
+	    test_thread_flag(TIF_FORCED_TF))
+		return true;
+	if (regs->flags & (X86_EFLAGS_TF | X86_EFLAGS_VM | X86_EFLAGS_IOPL))
+		return true;
+	for (i = 0; i < HBP_NUM; i++) {
+		if (current->thread.ptrace_bps[i])
+			return true;
+	}
+	return false;
+}
+
+static bool odd_segments(const struct pt_regs *regs)
+{
+	u16 ds, es;
+
+	savesegment(ds, ds);
+	savesegment(es, es);
+	return regs->cs != __USER_CS || regs->ss != __USER_DS || ds || es ||
+	       current->thread.fsindex || current->thread.gsindex || regs->ip >= TASK_SIZE_MAX;
+}
+
+static bool odd_features(void)
+{
+	if (test_thread_flag(TIF_NOTSC) || test_thread_flag(TIF_NOCPUID) ||
+	    test_thread_flag(TIF_IO_BITMAP))
+		return true;
+	if (test_thread_flag(TIF_SSBD) && !boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
+		return true;
+	return apk_user_xfeatures() & APK_XFEATURES_HOME;
+}
+
+#ifdef CONFIG_RSEQ
+/*
+ * Going away is a migration: inside a sequence Linux must abort it first, in
+ * this same exit. Outside, a stale pointer is cleared as Linux would clear it.
+ */
+static bool in_rseq(const struct pt_regs *regs)
+{
+	struct rseq_cs cs;
+	u64 ptr;
+
+	if (!current->rseq)
+		return false;
+	if (get_user(ptr, &current->rseq->rseq_cs))
+		return true;
+	if (!ptr)
+		return false;
+	if (!copy_from_user(&cs, (void __user *)ptr, sizeof(cs)) &&
+	    regs->ip - cs.start_ip >= cs.post_commit_offset &&
+	    !put_user(0ULL, &current->rseq->rseq_cs))
+		return false;
+	preempt_disable();
+	rseq_migrate(current);
+	rseq_set_notify_resume(current);
+	preempt_enable();
+	return true;
+}
+#else
+static bool in_rseq(const struct pt_regs *regs)
+{
+	return false;
+}
+#endif
+
+/* Timers and limits on CPU time fire from the tick, which does not see a thread that is away. */
+static bool cpu_timers(void)
+{
+#ifdef CONFIG_POSIX_TIMERS
+	unsigned int i;
+
+	if (READ_ONCE(current->signal->posix_cputimers.timers_active))
+		return true;
+	for (i = 0; i < CPUCLOCK_MAX; i++) {
+		if (READ_ONCE(current->posix_cputimers.bases[i].nextevt) != U64_MAX)
+			return true;
+	}
+#endif
+	return task_rlimit(current, RLIMIT_RTTIME) != RLIM_INFINITY;
+}
+
+static bool freezing_or_stopping(void)
+{
+#ifdef CONFIG_CGROUPS
+	if (current->frozen)
+		return true;
+#endif
+	return READ_ONCE(current->jobctl) &
+	       (JOBCTL_STOP_PENDING | JOBCTL_TRAP_MASK | JOBCTL_TRAP_FREEZE);
+}
+
+static bool perf_counts(void)
+{
+#ifdef CONFIG_PERF_EVENTS
+	return apk_perf_context(current);
+#else
+	return false;
+#endif
+}
+
+/*
+ * A quota is enforced on run queues that a thread away is not on, and is not
+ * visible to modules: a thread in any group of the cpu controller but the
+ * root stays home unless told otherwise.
+ */
+static bool other_scheduling(void)
+{
+	if (dl_task(current))
+		return true;
+#ifdef CONFIG_CGROUP_SCHED
+	if (!READ_ONCE(apk_param_cgroups) &&
+	    READ_ONCE(current->sched_task_group) != init_task.sched_task_group)
+		return true;
+#endif
+	return false;
+}
+
+int decline_now(struct thread *t, struct pt_regs *regs)
+{
+	if (signal_pending(current))
+		return APK_D_SIGNAL;
+	if (t->work.next)
+		return APK_D_WORK;
+	if (mid_call(regs))
+		return APK_D_MIDCALL;
+	if (traced(regs))
+		return APK_D_TRACE;
+	if (odd_segments(regs))
+		return APK_D_SEGMENT;
+	if (odd_features())
+		return APK_D_FEATURE;
+	if (in_rseq(regs))
+		return APK_D_RSEQ;
+	if (cpu_timers())
+		return APK_D_TIMERS;
+	if (freezing_or_stopping())
+		return APK_D_FREEZE;
+	if (perf_counts())
+		return APK_D_PERF;
+	if (other_scheduling())
+		return APK_D_SCHED;
+	if (policy_stays(t))
+		return APK_D_POLICY;
+	return -1;
+}
+
+bool decline_others(void)
+{
+	return cpu_timers() || freezing_or_stopping() || perf_counts() || other_scheduling() ||
+	       odd_features() || test_thread_flag(TIF_SINGLESTEP);
+}
+
+bool decline_fleeting(enum apk_decline why)
+{
+	return why == APK_D_SIGNAL || why == APK_D_MIDCALL || why == APK_D_RSEQ;
+}

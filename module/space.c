@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Address spaces as application CPUs see them.
+ *
+ * An application CPU runs on the process's own page tables below the top
+ * level; of the top level it copies the user half from a page that home keeps
+ * (struct apk_space). An MMU notifier keeps the translations coherent: every
+ * notification flushes everything on every CPU that has the space loaded and
+ * waits for the acknowledgement. Complete flushes are what makes one rule
+ * right for all of Linux's paths, those that free page tables included.
+ *
+ * Order (pairs with the loading side, kernel/space):
+ *   home: write top[] and generation; full barrier; read cpuhead.space;
+ *         request, interrupt, wait.
+ *   CPU:  write cpuhead.space; full barrier; read generation and top[]; load.
+ * Either home sees the CPU, or the CPU sees the new top level. A CPU clears
+ * cpuhead.space only after it loaded a table without the space.
+ */
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <asm/pgtable.h>
+#include <asm/tsc.h>
+#include "compat.h"
+#include "thread.h"
+#include "trace.h"
+
+#define ENTRY_NX	BIT_ULL(63)
+
+struct space {
+	struct mmu_notifier notifier;	/* one of its users a reference below */
+	atomic_t refs;			/* threads bound; goes up again while the notifier lives */
+	raw_spinlock_t lock;		/* page->top[], page->generation */
+	struct apk_space *page;
+};
+
+static atomic64_t next_id = ATOMIC64_INIT(0);
+
+static struct space *of(struct mmu_notifier *n)
+{
+	return container_of(n, struct space, notifier);
+}
+
+struct mm_struct *space_mm(struct space *s)
+{
+	return s->notifier.mm;
+}
+
+u64 space_id(struct space *s)
+{
+	return s->page->id;
+}
+
+u64 space_phys(struct space *s)
+{
+	return virt_to_phys(s->page);
+}
+
+static void sync_top(struct space *s, struct mm_struct *mm)
+{
+	const u64 *top = (const u64 *)mm->pgd;
+	unsigned long flags;
+	bool changed = false;
+	unsigned int i;
+	u64 entry;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	for (i = 0; i < APK_TOP_USER; i++) {
+		/* Page table isolation sets NX in the top level of a table the kernel runs on. */
+		entry = READ_ONCE(top[i]) & ~ENTRY_NX;
+		if (s->page->top[i] != entry) {
+			WRITE_ONCE(s->page->top[i], entry);
+			changed = true;
+		}
+	}
+	if (changed)
+		virt_store_release(&s->page->generation, s->page->generation + 1);
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+}
+
+void space_sync(struct space *s)
+{
+	sync_top(s, s->notifier.mm);
+}
+
+/* Two seconds: far above any delay that is not a dead CPU, below the soft lockup detector's patience. */
+static bool acknowledged(struct acpu *a)
+{
+	u64 want = READ_ONCE(a->head->flush_req);
+	u64 end = rdtsc_ordered() + 2000ULL * tsc_khz;
+
+	while (READ_ONCE(a->head->flush_ack) < want) {
+		if (READ_ONCE(a->failed))
+			return true;	/* stopped by INIT: it holds no translation */
+		if (rdtsc_ordered() > end)
+			return false;
+		cpu_relax();
+	}
+	return true;
+}
+
+/* Any context, interrupts off included. Returns how many CPUs were interrupted. */
+static unsigned int flush(struct space *s)
+{
+	DECLARE_BITMAP(asked, APK_MAX_CPUS) = {};
+	u64 id = s->page->id;
+	unsigned int i, n = 0;
+
+	mb();	/* see the order above */
+	for (i = 0; i < apk_nr_cpus; i++) {
+		struct acpu *a = &apk_cpus[i];
+
+		if (READ_ONCE(a->head->space) != id || READ_ONCE(a->failed))
+			continue;
+		__atomic_fetch_add(&a->head->flush_req, 1, __ATOMIC_SEQ_CST);
+		acpu_ipi(a, APK_VEC_FLUSH);
+		apk_count(APK_H_FLUSH_IPI);
+		__set_bit(i, asked);
+		n++;
+	}
+	for_each_set_bit(i, asked, apk_nr_cpus) {
+		if (!acknowledged(&apk_cpus[i]))
+			acpu_fail(&apk_cpus[i], "it does not acknowledge a flush");
+	}
+	return n;
+}
+
+static void notifier_invalidate(struct mmu_notifier *n, struct mm_struct *mm,
+				unsigned long start, unsigned long end)
+{
+	struct space *s = of(n);
+	unsigned int cpus;
+
+	apk_count(APK_H_FLUSH);
+	sync_top(s, mm);
+	cpus = flush(s);
+	trace_apkern_flush(s->page->id, start, end, cpus);
+}
+
+/* The mm dies. Nobody runs on it any more, but a CPU may still have it loaded. */
+static void notifier_release(struct mmu_notifier *n, struct mm_struct *mm)
+{
+	struct space *s = of(n);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	memset(s->page->top, 0, sizeof(s->page->top));
+	virt_store_release(&s->page->generation, s->page->generation + 1);
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	flush(s);
+}
+
+static struct mmu_notifier *notifier_alloc(struct mm_struct *mm)
+{
+	struct space *s = kzalloc(sizeof(*s), GFP_KERNEL);
+
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	s->page = (struct apk_space *)get_zeroed_page(GFP_KERNEL);
+	if (!s->page) {
+		kfree(s);
+		return ERR_PTR(-ENOMEM);
+	}
+	raw_spin_lock_init(&s->lock);
+	s->page->id = atomic64_inc_return(&next_id);
+	return &s->notifier;
+}
+
+static void notifier_free(struct mmu_notifier *n)
+{
+	struct space *s = of(n);
+
+	free_page((unsigned long)s->page);
+	kfree(s);
+}
+
+static const struct mmu_notifier_ops notifier_ops = {
+	.APK_INVALIDATE = notifier_invalidate,
+	.release = notifier_release,
+	.alloc_notifier = notifier_alloc,
+	.free_notifier = notifier_free,
+};
+
+struct space *space_get(struct mm_struct *mm)
+{
+	struct mmu_notifier *n;
+
+	if (mmap_write_lock_killable(mm))
+		return ERR_PTR(-EINTR);
+	n = mmu_notifier_get_locked(&notifier_ops, mm);
+	mmap_write_unlock(mm);
+	if (IS_ERR(n))
+		return ERR_CAST(n);
+	atomic_inc(&of(n)->refs);
+	apk_count(APK_H_BIND);
+	return of(n);
+}
+
+void space_put(struct space *s)
+{
+	/*
+	 * After the last put no flush arrives: no CPU may still have the space
+	 * loaded, not even idly, since it could walk freed tables speculatively.
+	 * A CPU without a thread answers a flush by unloading.
+	 */
+	if (atomic_dec_and_test(&s->refs))
+		flush(s);
+	mmu_notifier_put(&s->notifier);
+}
+
+int space_init(void)
+{
+	BUILD_BUG_ON(sizeof(struct apk_space) > PAGE_SIZE);
+	return 0;
+}
+
+void space_exit(void)
+{
+	mmu_notifier_synchronize();
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * An adopted thread's record, and what the files of the visit offer each other.
+ */
+#ifndef APKERN_THREAD_H
+#define APKERN_THREAD_H
+
+#include <linux/rcuwait.h>
+#include <linux/task_work.h>
+#include "core.h"
+
+/* The account of policy.c: do this thread's visits pay? */
+struct policy {
+	s64 balance;		/* TSC cycles: what visits gave minus what they cost */
+	unsigned long until;	/* jiffies; stays home before that if staying */
+	unsigned int stay_ms;	/* the next stay */
+	bool staying;
+};
+
+/*
+ * Found by task_struct in a hash (RCU). Everything is touched by the thread
+ * itself only, but for what is marked; the fork probe fills a child's record
+ * before the child first runs.
+ */
+struct thread {
+	struct callback_head work;	/* visit_work */
+	struct hlist_node node;
+	struct rcu_head rcu;
+	struct task_struct *task;
+	struct rcuwait wait;		/* the doorbell wakes it */
+	bool queued;			/* work is with task_work */
+	bool dead;			/* exiting: the queued work frees the record */
+	bool kick;			/* visit before the next user instruction */
+	bool at_exec;			/* adopted only when it next executes a program */
+	bool pinned;			/* cpus is not all */
+	int slot;			/* -1: none */
+	struct space *space;		/* NULL: none bound */
+	u64 cpus[APK_CPU_WORDS];	/* indexes of application CPUs asked for */
+	struct policy policy;
+	u64 credited;			/* of slot.cycles, how many are in the thread's CPU time */
+	u64 fault_address, fault_ip;	/* the last fault served, to notice one that repeats */
+	unsigned int fault_repeats;
+};
+
+/* thread.c */
+struct thread *thread_find(struct task_struct *task);	/* in an RCU read section, or for current */
+void thread_inherit(struct task_struct *parent, struct task_struct *child);	/* fork probe */
+void thread_execed(struct task_struct *task);	/* exec probe */
+void thread_exiting(struct task_struct *task);	/* exit probe */
+void thread_free(struct thread *t);		/* from visit_work of a dead thread; task context */
+int thread_take_slot(struct thread *t);		/* if it has none; may sleep */
+void thread_drop_space(struct thread *t);
+bool thread_queue_work(struct thread *t);	/* current */
+
+/* hook.c: the notifier on every return to user mode that sends threads on their visits. */
+int hook_init(void);
+void hook_exit(void);
+
+/* probe.c: fork, exec and exit of adopted threads. */
+int probe_init(void);
+void probe_exit(void);
+
+/* regs.c: between pt_regs, live registers and a slot. Task context, current. */
+void regs_save(struct apk_slot *s, struct pt_regs *regs);
+void regs_load(struct apk_slot *s, struct pt_regs *regs);
+void rseq_lend(struct apk_slot *s, unsigned int linux_cpu);
+void rseq_return(void);
+
+/*
+ * decline.c. decline_now() returns why current must not visit now, or -1.
+ * decline_others() tests the reasons that others can bring about while the
+ * thread is away.
+ */
+int decline_now(struct thread *t, struct pt_regs *regs);
+bool decline_others(void);
+bool decline_fleeting(enum apk_decline why);	/* over without user code's help: try again at once */
+
+/* policy.c: the one rule that keeps a thread at home whose visits do not pay. */
+bool policy_stays(struct thread *t);
+void policy_account(struct thread *t, u64 gain, u64 cost);
+void policy_fresh(struct thread *t);		/* another program */
+void policy_inherit(struct thread *child, const struct thread *parent);
+
+/*
+ * place.c: which application CPU. place_allowed() computes into head.cpus
+ * where current may run and says whether there is any; place_ready() makes
+ * the slot READY and queues it, false: every queue is full.
+ */
+bool place_allowed(struct thread *t, struct apk_head *h);
+struct acpu *place_choose(struct apk_head *h);
+bool place_ready(struct thread *t, struct apk_head *h, struct acpu *first);
+
+/* account.c: the time away is CPU time of the thread. */
+void account_away(struct thread *t, u64 cycles, u64 charged);
+u64 account_running(struct apk_head *h, const struct apk_slot *s);
+
+#endif

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The visit: a thread's user mode runs on an application CPU while its Linux
+ * task, the bootstrap thread, waits here, in the loop that leads back to user
+ * mode.
+ *
+ * The thread has one locus of control: the state in its slot's head says
+ * whose it is (handover.h). Everything but a page fault that can be served in
+ * place ends the visit, and the thread does natively what it came home for:
+ * its registers stand at the instruction.
+ */
+#include <linux/mm.h>
+#include <linux/ptrace.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
+#include <linux/sched/task_stack.h>
+#include <asm/debugreg.h>
+#include <asm/trap_pf.h>
+#include <asm/trapnr.h>
+#include <asm/tsc.h>
+#include <asm/unistd.h>
+#include "compat.h"
+#include "thread.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+/* Between two looks at what others may have done to a thread that is away, and two credits of its time. */
+#define LOOK_PERIOD	(HZ / 4)
+
+/* The same fault at the same instruction so often in a row is for Linux to see natively. */
+#define FAULT_REPEATS	4
+
+/* One visit, from send-off to homecoming. */
+struct visit {
+	struct thread *t;
+	struct apk_head *h;
+	struct apk_slot *s;
+	struct acpu *cpu;	/* where it was queued last */
+	u64 cycles;		/* slot.cycles when it began */
+	u64 charged;		/* TSC cycles polled while it was away: Linux charges them itself */
+	u64 cost;		/* TSC cycles that preparing and collecting took */
+};
+
+static u32 head_state(const struct apk_head *h)
+{
+	return __atomic_load_n(&h->state, __ATOMIC_ACQUIRE);
+}
+
+static bool back(const struct apk_head *h)
+{
+	return (head_state(h) & APK_STATE_MASK) == APK_EVENT;
+}
+
+/* Only single tasks poll: another one that could run here has a better use for the CPU. */
+static bool poll(struct visit *v)
+{
+	u64 start = rdtsc_ordered(), now = start;
+	u64 end = start + (u64)READ_ONCE(apk_param_poll_us) * tsc_khz / 1000;
+	bool done = back(v->h);
+
+	while (!done && now < end && !signal_pending(current) && !need_resched() &&
+	       single_task_running()) {
+		cpu_relax();
+		done = back(v->h);
+		now = rdtsc_ordered();
+	}
+	v->charged += now - start;
+	if (done)
+		apk_count(APK_H_POLL_HIT);
+	return done;
+}
+
+/* The CPU that holds the thread, or whose queue it waits in, is gone. */
+static bool stranded(struct visit *v)
+{
+	u32 state = head_state(v->h);
+
+	switch (state & APK_STATE_MASK) {
+	case APK_AWAY:
+		return READ_ONCE(apk_cpus[state >> APK_STATE_CPU_SHIFT].failed);
+	case APK_READY:
+		return READ_ONCE(v->cpu->failed);
+	}
+	return false;
+}
+
+/* Waits for an event. False: there is a reason to recall the thread. */
+static bool wait_for_event(struct visit *v)
+{
+	bool arrived;
+
+	if (poll(v))
+		return true;
+	apk_count(APK_H_SLEEP);
+	prepare_to_rcuwait(&v->t->wait);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		/* Full barrier: the CPU posts the event, then reads sleeping. */
+		__atomic_store_n(&v->h->sleeping, 1, __ATOMIC_SEQ_CST);
+		arrived = back(v->h);
+		if (arrived || signal_pending(current) || READ_ONCE(current->task_works) ||
+		    stranded(v))
+			break;
+		if (schedule_timeout(LOOK_PERIOD))
+			continue;
+		account_away(v->t, account_running(v->h, v->s), v->charged);
+		v->charged = 0;
+		if (decline_others())
+			break;
+	}
+	__set_current_state(TASK_RUNNING);
+	finish_rcuwait(&v->t->wait);
+	WRITE_ONCE(v->h->sleeping, 0);
+	return arrived;
+}
+
+/*
+ * Gets the thread back, wherever it is. The flag is set first: the CPU tests it
+ * before every return to user mode, so an interrupt that lands in ring 0 is
+ * not lost. Returns false when its CPU is dead, and its registers with it.
+ */
+static bool recall(struct visit *v)
+{
+	struct apk_head *h = v->h;
+	u64 end = rdtsc_ordered() + 2000ULL * tsc_khz;
+	u32 state, sent = 0;
+
+	__atomic_store_n(&h->recall, 1, __ATOMIC_SEQ_CST);
+	for (;;) {
+		state = head_state(h);
+		if ((state & APK_STATE_MASK) == APK_EVENT)
+			return true;
+		if ((state & APK_STATE_MASK) == APK_READY) {
+			if (__atomic_compare_exchange_n(&h->state, &state, APK_HOME, false,
+							__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+				v->s->event = APK_EV_NONE;
+				apk_count(APK_H_WITHDRAWN);
+				return true;
+			}
+			continue;
+		}
+		if (stranded(v))
+			return false;
+		if (state != sent) {
+			acpu_ipi(&apk_cpus[state >> APK_STATE_CPU_SHIFT], APK_VEC_RECALL);
+			apk_count(APK_H_RECALL_SENT);
+			sent = state;
+		}
+		if (rdtsc_ordered() > end)
+			acpu_fail(&apk_cpus[state >> APK_STATE_CPU_SHIFT],
+				  "it does not answer a recall");
+		cpu_relax();
+	}
+}
+
+/*
+ * Serves a page fault without going back to user mode. What
+ * fixup_user_fault() does not check (growing stacks, execute permission,
+ * userfaultfd, protection keys, reserved bits, shadow stacks) goes home.
+ */
+static bool serve_fault(struct visit *v)
+{
+	struct thread *t = v->t;
+	struct mm_struct *mm = current->mm;
+	u64 address = v->s->cr2, error = v->s->regs.err;
+	struct vm_area_struct *vma;
+	bool unlocked = false;
+	int ret = -EFAULT;
+
+	if (address == t->fault_address && v->s->regs.rip == t->fault_ip) {
+		if (++t->fault_repeats >= FAULT_REPEATS) {
+			t->fault_repeats = 0;
+			return false;
+		}
+	} else {
+		t->fault_address = address;
+		t->fault_ip = v->s->regs.rip;
+		t->fault_repeats = 0;
+	}
+	if (error & ~(u64)(X86_PF_PROT | X86_PF_WRITE | X86_PF_USER | X86_PF_INSTR))
+		return false;
+	mmap_read_lock(mm);
+	vma = find_vma(mm, address);
+	if (vma && vma->vm_start <= address &&
+	    !(vma->vm_flags & (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)) &&
+	    (!(error & X86_PF_INSTR) || vma->vm_flags & VM_EXEC))
+		ret = fixup_user_fault(mm, address, error & X86_PF_WRITE ? FAULT_FLAG_WRITE : 0,
+				       &unlocked);
+	mmap_read_unlock(mm);
+	return !ret;
+}
+
+/* Makes the slot ready and queued. State HOME or EVENT. */
+static bool send(struct visit *v)
+{
+	if (!place_allowed(v->t, v->h))
+		return false;
+	v->cpu = place_choose(v->h);
+	if (!v->cpu)
+		return false;
+	rseq_lend(v->s, v->cpu->linux_cpu);
+	WRITE_ONCE(v->h->recall, 0);
+	space_sync(v->t->space);
+	trace_apkern_visit(v->t->slot, v->cpu->linux_cpu, v->s->regs.rip);
+	return place_ready(v->t, v->h, v->cpu);
+}
+
+/* Another thread of this mm may be bound to it; an exec leaves the old one. */
+static bool bind_space(struct thread *t)
+{
+	struct space *space;
+
+	if (t->space && space_mm(t->space) == current->mm)
+		return true;
+	thread_drop_space(t);
+	space = space_get(current->mm);
+	if (IS_ERR(space))
+		return false;
+	t->space = space;
+	return true;
+}
+
+/*
+ * A notifier that is still subscribed when the mm dies costs a grace period
+ * (15 ms): on the way to an exit or exec the space is dropped first.
+ */
+static bool leaves_mm(const struct apk_slot *s)
+{
+	switch (s->regs.rax) {
+	case __NR_exit:
+	case __NR_exit_group:
+	case __NR_execve:
+	case __NR_execveat:
+		return s->event == APK_EV_SYSCALL;
+	}
+	return false;
+}
+
+/* #DB is a trap: the instruction is over, and executing the next one would not raise it again. */
+static void resend_debug_trap(const struct apk_slot *s)
+{
+	struct kernel_siginfo info;
+
+	clear_siginfo(&info);
+	info.si_signo = SIGTRAP;
+	info.si_code = s->dr6 & (DR_STEP) ? TRAP_TRACE : TRAP_BRKPT;
+	info.si_addr = (void __user *)s->regs.rip;
+	send_sig_info(SIGTRAP, &info, current);
+}
+
+static enum apk_home_counter home_counter(u32 event)
+{
+	switch (event) {
+	case APK_EV_SYSCALL:
+		return APK_H_HOME_SYSCALL;
+	case APK_EV_FAULT:
+		return APK_H_HOME_FAULT;
+	case APK_EV_EXCEPTION:
+		return APK_H_HOME_EXCEPTION;
+	case APK_EV_RSEQ:
+	case APK_EV_PREEMPT:
+		return APK_H_HOME_RSEQ;
+	case APK_EV_PARK:
+		return APK_H_HOME_PARK;
+	case APK_EV_FATAL:
+		return APK_H_HOME_FAILED;
+	}
+	return APK_H_HOME_SIGNAL;
+}
+
+/* Runs the thread away until something ends the visit. False: its registers are lost. */
+static bool away(struct visit *v)
+{
+	for (;;) {
+		if (!wait_for_event(v)) {
+			if (!recall(v))
+				return false;
+			if (v->s->event == APK_EV_NONE)
+				return true;
+		}
+		account_away(v->t, v->s->cycles, v->charged);
+		v->charged = 0;
+		if (v->s->event != APK_EV_FAULT || signal_pending(current) ||
+		    READ_ONCE(current->task_works))
+			return true;
+		if (!serve_fault(v)) {
+			trace_apkern_fault(v->t->slot, v->s->cr2, v->s->regs.rip, v->s->regs.err,
+					   false);
+			return true;
+		}
+		apk_count(APK_H_FAULT_SERVED);
+		trace_apkern_fault(v->t->slot, v->s->cr2, v->s->regs.rip, v->s->regs.err, true);
+		if (!send(v))
+			return true;
+	}
+}
+
+static void come_home(struct visit *v, struct pt_regs *regs)
+{
+	struct thread *t = v->t;
+	u64 start = rdtsc_ordered();
+
+	if (v->s->event == APK_EV_NONE) {
+		rseq_return();	/* withdrawn: nothing but the processor number changed */
+		return;
+	}
+	regs_load(v->s, regs);
+	rseq_return();
+	__atomic_store_n(&v->h->state, APK_HOME, __ATOMIC_RELEASE);
+	apk_count(home_counter(v->s->event));
+	trace_apkern_home(t->slot, v->s->event, v->s->regs.vector, v->s->regs.rip,
+			  v->s->cycles - v->cycles);
+	if (leaves_mm(v->s) || fatal_signal_pending(current))
+		thread_drop_space(t);
+	if (v->s->event == APK_EV_EXCEPTION && v->s->regs.vector == X86_TRAP_DB)
+		resend_debug_trap(v->s);
+	v->cost += rdtsc_ordered() - start;
+	policy_account(t, v->s->cycles - v->cycles, v->cost);
+}
+
+/* The thread's registers died with its CPU. */
+static void lose(struct visit *v)
+{
+	pr_err("%s[%d] was lost with its CPU and is killed\n", current->comm, task_pid_nr(current));
+	__atomic_store_n(&v->h->state, APK_HOME, __ATOMIC_SEQ_CST);
+	thread_drop_space(v->t);
+	apk_count(APK_H_KILLED);
+	send_sig(SIGKILL, current, 1);
+}
+
+/* Returns why the visit could not be made, or -1 after one. */
+static int visit(struct thread *t, struct pt_regs *regs)
+{
+	struct visit v = { .t = t };
+	u64 start = rdtsc_ordered();
+
+	if (!acpu_up())
+		return APK_D_CPUS;
+	if (thread_take_slot(t))
+		return APK_D_SLOTS;
+	if (!bind_space(t))
+		return APK_D_MEMORY;
+	v.h = &apk_global->head[t->slot];
+	v.s = slot_get(t->slot);
+	v.cycles = v.s->cycles;
+	v.s->space_id = space_id(t->space);
+	v.s->space_phys = space_phys(t->space);
+	v.s->event = APK_EV_NONE;
+	regs_save(v.s, regs);
+	if (!send(&v)) {
+		rseq_return();
+		return APK_D_CPUS;
+	}
+	v.cost = rdtsc_ordered() - start;
+	apk_count(APK_H_AWAY);
+	if (away(&v))
+		come_home(&v, regs);
+	else
+		lose(&v);
+	return -1;
+}
+
+static void decline(struct thread *t, enum apk_decline why)
+{
+	__atomic_fetch_add(&apk_home->decline[why], 1, __ATOMIC_RELAXED);
+	t->kick = decline_fleeting(why);
+	if (why == APK_D_WORK)
+		thread_queue_work(t);
+	/* A stay may be long, or end in exit: see leaves_mm(). */
+	if (why == APK_D_POLICY || why == APK_D_CPUS)
+		thread_drop_space(t);
+}
+
+/*
+ * Task work: on the way to user mode, in task context, with complete
+ * registers. Also where a dead record is freed.
+ */
+void visit_work(struct callback_head *work)
+{
+	struct thread *t = container_of(work, struct thread, work);
+	struct pt_regs *regs = task_pt_regs(current);
+	int why;
+
+	t->queued = false;
+	if (t->dead) {
+		thread_free(t);
+		return;
+	}
+	if (current->flags & (PF_EXITING | PF_KTHREAD | PF_IO_WORKER) || !current->mm)
+		return;
+	apk_count(APK_H_VISIT);
+	why = decline_now(t, regs);
+	if (why < 0)
+		why = visit(t, regs);
+	if (why >= 0) {
+		decline(t, why);
+		return;
+	}
+	if (signal_pending(current))
+		t->kick = true;		/* the handler runs away again */
+	else if (READ_ONCE(current->task_works))
+		thread_queue_work(t);
+}
