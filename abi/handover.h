@@ -97,7 +97,8 @@ struct apk_blob {
 
 /*
  * The line table at APK_LINES: header, entries sorted by pc, file name
- * offsets, file names. An entry holds for the pcs from its own up to the next.
+ * offsets, file names. An entry holds for the pcs from its own up to the next;
+ * line 0 marks a stretch that is no code of the application kernel.
  */
 #define APK_LINES_MAGIC	0x454e494c	/* "LINE" */
 
