@@ -1,0 +1,81 @@
+// Package idle is what a CPU does without a thread: look for one, put it on
+// the CPU, and sleep when there is none for a while.
+package idle
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"apkern/abi"
+	"apkern/kernel/command"
+	"apkern/kernel/cpu"
+	"apkern/kernel/sched"
+	"apkern/kernel/space"
+	"apkern/kernel/stat"
+	"apkern/kernel/window"
+)
+
+// Loop returns when the user frame holds a thread to run, its address space is
+// loaded and nothing stands against user mode. It is entered with interrupts
+// off and no thread on this CPU; interrupts are on only while the CPU sleeps.
+func Loop() {
+	for {
+		slot, stolen := wait()
+		if run(slot) {
+			if stolen {
+				stat.Inc(abi.CStolen)
+			}
+			return
+		}
+	}
+}
+
+// wait returns the next run queue entry. It polls for a bounded time, because
+// most threads are back within microseconds, and then sleeps between looks.
+func wait() (slot uint32, stolen bool) {
+	atomic.StoreUint32(&window.Self().State, abi.CPUPoll)
+	start := cpu.ReadTSC()
+	for {
+		command.Obey(command.Pending())
+		space.Serve()
+		slot, stolen, ok := sched.Next()
+		now := cpu.ReadTSC()
+		if ok {
+			stat.Add(abi.CIdleCycles, now-start)
+			return slot, stolen
+		}
+		if now-start > atomic.LoadUint64(&window.Global().PollCycles) {
+			sleep()
+		} else {
+			cpu.Pause()
+		}
+	}
+}
+
+// sleep halts until home or another CPU sends an interrupt. Who queues a
+// thread looks at cpuhead.state afterwards: it either sees HALT and sends
+// abi.VecWake, or its entry is seen here.
+func sleep() {
+	h := window.Self()
+	space.Unload()
+	setSpecCtrl(window.Config().SpecCtrl)
+	atomic.StoreUint32(&h.State, abi.CPUHalt) // XCHG: a full barrier
+	mwait := window.Config().Features&abi.FMWait != 0
+	if mwait {
+		cpu.Monitor(unsafe.Pointer(&h.Wake)) // before the last look, so that no write is missed
+	}
+	if !wanted() {
+		stat.Inc(abi.CHalt)
+		if mwait {
+			cpu.WaitMonitor()
+		} else {
+			cpu.WaitInterrupt()
+		}
+	}
+	atomic.StoreUint32(&h.State, abi.CPUPoll)
+}
+
+// wanted says whether there is anything to do.
+func wanted() bool {
+	return sched.Waiting(sched.Own()) != 0 || command.Pending() != abi.CmdNone || space.Pending()
+}

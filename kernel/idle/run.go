@@ -1,0 +1,88 @@
+package idle
+
+import (
+	"sync/atomic"
+
+	"apkern/abi"
+	"apkern/kernel/command"
+	"apkern/kernel/sched"
+	"apkern/kernel/slot"
+	"apkern/kernel/space"
+	"apkern/kernel/stat"
+	"apkern/kernel/window"
+)
+
+// vecProtection is the general protection exception, #GP.
+const vecProtection = 13
+
+// run puts a ready thread on the CPU. False: it went back home, or was taken by
+// somebody else, and this CPU has none.
+func run(index uint32) bool {
+	if !slot.Take(index) {
+		return false
+	}
+	atomic.StoreUint32(&window.Self().State, abi.CPURun)
+	if event := load(); event != abi.EvNone {
+		count(event)
+		slot.Post(event)
+		return false
+	}
+	sched.BeginSlice()
+	if !admitted() {
+		return false
+	}
+	slot.Begin()
+	return true
+}
+
+// load prepares everything the taken thread needs in user mode. It returns the
+// event to go home with if it cannot run here.
+func load() uint32 {
+	if !sched.MayRun(slot.Index(), window.Config().Index) {
+		return abi.EvPreempt // home chooses another CPU
+	}
+	if slot.Recalled() {
+		return abi.EvRecall
+	}
+	s := window.Slot()
+	switchOwner(s)
+	space.Load(s)
+	if !prepareRSEQ(s) {
+		return abi.EvRSEQ
+	}
+	setSpecCtrl(s.SpecCtrl)
+	if !slot.Load() {
+		s.Regs.Vector, s.Regs.Err = vecProtection, 0
+		return abi.EvException
+	}
+	return abi.EvNone
+}
+
+// admitted is the last look before user mode. From here to there interrupts
+// stay off, so that what is asked later interrupts the thread.
+func admitted() bool {
+	if c := command.Pending(); c != abi.CmdNone {
+		if c == abi.CmdPark {
+			slot.Post(abi.EvPark)
+		}
+		command.Obey(c)
+	}
+	space.Serve()
+	if slot.Recalled() {
+		count(abi.EvRecall)
+		slot.Post(abi.EvRecall)
+		return false
+	}
+	return true
+}
+
+func count(event uint32) {
+	switch event {
+	case abi.EvRecall:
+		stat.Inc(abi.CRecall)
+	case abi.EvRSEQ:
+		stat.Inc(abi.CRseq)
+	case abi.EvException:
+		stat.Inc(abi.CException)
+	}
+}

@@ -1,0 +1,62 @@
+//go:build metal
+
+#include "textflag.h"
+#include "go_asm.h"
+
+// SMAP keeps ring 0 from user pages unless RFLAGS.AC is set (SDM 3, section
+// 4.6); STAC and CLAC exist only where SMAP does.
+#define ALLOW \
+	TESTL $const_cr4SMAP, const_configBase+config_CR4; \
+	JZ    2(PC); \
+	STAC
+
+#define FORBID \
+	TESTL $const_cr4SMAP, const_configBase+config_CR4; \
+	JZ    2(PC); \
+	CLAC
+
+// The access is the first instruction of a routine of its own, so that its
+// address has a name. An exception there goes on at refused, which returns to
+// the same caller with DX = 0.
+
+TEXT ·access64(SB),NOSPLIT|NOFRAME,$0
+	MOVQ (AX), CX
+	RET
+
+TEXT ·access32(SB),NOSPLIT|NOFRAME,$0
+	MOVL CX, (AX)
+	RET
+
+TEXT ·refused(SB),NOSPLIT|NOFRAME,$0
+	XORL CX, CX
+	XORL DX, DX
+	RET
+
+TEXT ·load64(SB),NOSPLIT,$0-17
+	MOVQ addr+0(FP), AX
+	MOVL $1, DX
+	ALLOW
+	CALL ·access64(SB)
+	FORBID
+	MOVQ CX, v+8(FP)
+	MOVB DX, ok+16(FP)
+	RET
+
+TEXT ·store32(SB),NOSPLIT,$0-17
+	MOVQ addr+0(FP), AX
+	MOVL v+8(FP), CX
+	MOVL $1, DX
+	ALLOW
+	CALL ·access32(SB)
+	FORBID
+	MOVB DX, ok+16(FP)
+	RET
+
+TEXT ·accessPCs(SB),NOSPLIT,$0-24
+	LEAQ ·access64(SB), AX
+	MOVQ AX, load+0(FP)
+	LEAQ ·access32(SB), AX
+	MOVQ AX, store+8(FP)
+	LEAQ ·refused(SB), AX
+	MOVQ AX, refused+16(FP)
+	RET
