@@ -12,6 +12,13 @@
 #include <asm/cpufeatures.h>
 #include <asm/msr.h>
 
+/* 6.3 moved asm_load_gs_index() out of special_insns.h. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#include <asm/gsseg.h>
+#else
+#include <asm/special_insns.h>
+#endif
+
 /* 6.16 renamed the 64-bit MSR helpers. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
 #define rdmsrl		rdmsrq

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which CPUs there are, which of them cpus= means, and keeping Linux from
+ * bringing up one that is ours. The firmware's table names every CPU, also on
+ * kernels that use one CPU or know only one.
+ */
+#include <linux/acpi.h>
+#include <linux/bitmap.h>
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/slab.h>
+#include <asm/processor.h>
+#include <asm/smp.h>
+#include "compat.h"
+#include "platform.h"
+
+#define NUMBERS		16384	/* Linux CPU numbers that cpus= may name */
+#define XAPIC_LAST	254	/* the last id that interrupts reach in xAPIC mode */
+
+/* One CPU of the MADT. */
+struct entry {
+	u32 apicid;
+	unsigned int linux_cpu;
+	bool chosen;
+};
+
+static struct entry *entries;
+static unsigned int nr_entries;
+static struct candidate *candidates;
+static unsigned int nr_candidates;
+static int hotplug_state;
+
+/* CPUs that Linux must not bring up; changed in cpus_read_lock() or for a CPU that is down. */
+static DECLARE_BITMAP(held, NUMBERS);
+static DECLARE_BITMAP(named, NUMBERS);	/* what cpus= names, unless it is "all" */
+static bool all;
+
+unsigned int enumerate_count(void)
+{
+	return nr_candidates;
+}
+
+const struct candidate *enumerate_get(unsigned int i)
+{
+	return &candidates[i];
+}
+
+void enumerate_release(unsigned int linux_cpu)
+{
+	clear_bit(linux_cpu, held);
+}
+
+static int refuse_online(unsigned int cpu)
+{
+	if (!test_bit(cpu, held))
+		return 0;
+	pr_warn("CPU %u is an application CPU: unload the module to give it back to Linux\n", cpu);
+	return -EBUSY;
+}
+
+/* Linux's number of a CPU, or a number above all of Linux's when it has none. */
+static unsigned int number_of(u32 apicid, unsigned int *next)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (per_cpu(x86_cpu_to_apicid, cpu) == apicid)
+			return cpu;
+	return (*next)++;
+}
+
+static bool known(u32 apicid)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_entries; i++)
+		if (entries[i].apicid == apicid)
+			return true;
+	return false;
+}
+
+/* Adds one entry of the table; the same CPU may stand there in both formats. */
+static int add_entry(const struct acpi_subtable_header *h, unsigned int *next)
+{
+	const struct acpi_madt_local_x2apic *x2apic = (const void *)h;
+	const struct acpi_madt_local_apic *apic = (const void *)h;
+	u32 id, flags;
+
+	switch (h->type) {
+	case ACPI_MADT_TYPE_LOCAL_APIC:
+		id = apic->id;
+		flags = apic->lapic_flags;
+		break;
+	case ACPI_MADT_TYPE_LOCAL_X2APIC:
+		id = x2apic->local_apic_id;
+		flags = x2apic->lapic_flags;
+		break;
+	case ACPI_MADT_TYPE_MULTIPROC_WAKEUP:
+		pr_err("the firmware starts CPUs through a mailbox (confidential guest): not supported\n");
+		return -EOPNOTSUPP;
+	default:
+		return 0;
+	}
+	if (!(flags & ACPI_MADT_ENABLED) || known(id) || (!lapic_x2apic() && id > XAPIC_LAST))
+		return 0;
+	entries[nr_entries++] = (struct entry){ .apicid = id, .linux_cpu = number_of(id, next) };
+	return 0;
+}
+
+static int read_table(const struct acpi_table_header *madt)
+{
+	const void *end = (const void *)madt + madt->length;
+	const void *p = (const void *)madt + sizeof(struct acpi_table_madt);
+	unsigned int next = nr_cpu_ids;
+	int err = 0;
+
+	/* No entry is shorter than its header: more than enough. */
+	entries = kcalloc(madt->length / sizeof(struct acpi_subtable_header) + 1,
+			  sizeof(*entries), GFP_KERNEL);
+	if (!entries)
+		return -ENOMEM;
+	while (!err && p + sizeof(struct acpi_subtable_header) <= end) {
+		const struct acpi_subtable_header *h = p;
+
+		if (h->length < sizeof(*h) || p + h->length > end)
+			break;
+		err = add_entry(h, &next);
+		p += h->length;
+	}
+	return err;
+}
+
+static int read_madt(void)
+{
+	struct acpi_table_header *madt;
+	int err;
+
+	if (ACPI_FAILURE(acpi_get_table(ACPI_SIG_MADT, 0, &madt))) {
+		pr_err("the firmware has no table of its CPUs (ACPI MADT): not supported\n");
+		return -EOPNOTSUPP;
+	}
+	err = read_table(madt);
+	acpi_put_table(madt);
+	return err;
+}
+
+static struct entry *by_number(unsigned int cpu)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_entries; i++)
+		if (entries[i].linux_cpu == cpu)
+			return &entries[i];
+	return NULL;
+}
+
+static int parse_cpus(void)
+{
+	unsigned int cpu;
+	int err;
+
+	all = !strcmp(apk_param_cpus, "all");
+	if (all)
+		return 0;
+	err = bitmap_parselist(apk_param_cpus, named, NUMBERS);
+	if (err == -ERANGE) {
+		pr_err("cpus=%s names a CPU that does not exist\n", apk_param_cpus);
+		return -ENXIO;
+	}
+	if (err || bitmap_empty(named, NUMBERS)) {
+		pr_err("cpus=%s: give a CPU list such as 2-3,6, or \"all\"\n", apk_param_cpus);
+		return -EINVAL;
+	}
+	for_each_set_bit(cpu, named, NUMBERS) {
+		if (!cpu) {
+			pr_err("cpus=%s names CPU 0, the boot CPU, which stays with Linux\n",
+			       apk_param_cpus);
+			return -EPERM;
+		}
+		if (!by_number(cpu)) {
+			pr_err("cpus=%s names CPU %u, which does not exist\n", apk_param_cpus, cpu);
+			return -ENXIO;
+		}
+	}
+	return 0;
+}
+
+static bool linux_has(unsigned int cpu)
+{
+	return cpu < nr_cpu_ids && cpu_online(cpu);
+}
+
+static void choose(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_entries; i++) {
+		struct entry *e = &entries[i];
+
+		e->chosen = e->linux_cpu &&
+			    (all ? !linux_has(e->linux_cpu) : test_bit(e->linux_cpu, named));
+	}
+}
+
+/* How many low bits of an APIC id number a core's threads (CPUID leaf 0xb, 0x8000001e or 4). */
+static unsigned int thread_bits(void)
+{
+	u32 eax, ebx, ecx, edx, threads = 1;
+
+	if (boot_cpu_data.cpuid_level >= 0xb) {
+		cpuid_count(0xb, 0, &eax, &ebx, &ecx, &edx);
+		if (ebx)
+			return eax & 0x1f;
+	}
+	if (boot_cpu_data.extended_cpuid_level >= 0x8000001e && boot_cpu_has(X86_FEATURE_TOPOEXT)) {
+		threads = (cpuid_ebx(0x8000001e) >> 8 & 0xff) + 1;
+	} else if (boot_cpu_has(X86_FEATURE_HT) && boot_cpu_data.cpuid_level >= 4) {
+		cpuid_count(4, 0, &eax, &ebx, &ecx, &edx);
+		threads = (cpuid_ebx(1) >> 16 & 0xff) / ((eax >> 26) + 1);
+	}
+	return threads > 1 ? order_base_2(threads) : 0;
+}
+
+/* Why a chosen CPU's core siblings speak against it; NULL: they do not. */
+static const char *sibling_fault(const struct entry *e, unsigned int bits)
+{
+	bool forced_off = IS_ENABLED(CONFIG_HOTPLUG_SMT) && !cpu_smt_possible();
+	unsigned int i;
+
+	for (i = 0; i < nr_entries; i++) {
+		const struct entry *s = &entries[i];
+
+		if (s == e || s->apicid >> bits != e->apicid >> bits)
+			continue;
+		if (!s->chosen)
+			return "shares its core with one of Linux's CPUs";
+		if (forced_off && e->apicid & (BIT(bits) - 1))
+			return "is the second thread of a core, and SMT is switched off by policy";
+	}
+	return NULL;
+}
+
+/* What runs on one thread of a core can be sampled from the other. */
+static int check_siblings(void)
+{
+	unsigned int bits = thread_bits(), i;
+	DECLARE_BITMAP(out, APK_MAX_CPUS) = {};
+	unsigned int n = 0;
+
+	for (i = 0; i < nr_candidates; i++) {
+		const struct candidate *c = &candidates[i];
+		const char *fault = sibling_fault(by_number(c->linux_cpu), bits);
+
+		if (!fault)
+			continue;
+		if (apk_param_allow_smt) {
+			pr_warn("CPU %u %s: what runs there can be sampled\n", c->linux_cpu, fault);
+			continue;
+		}
+		pr_err("CPU %u %s: name whole cores in cpus=, or load with allow_smt=1\n",
+		       c->linux_cpu, fault);
+		if (c->named)
+			return -EINVAL;
+		__set_bit(i, out);
+	}
+	for (i = 0; i < nr_candidates; i++)
+		if (!test_bit(i, out))
+			candidates[n++] = candidates[i];
+	nr_candidates = n;
+	return 0;
+}
+
+static int list_candidates(void)
+{
+	unsigned int i;
+
+	candidates = kcalloc(APK_MAX_CPUS, sizeof(*candidates), GFP_KERNEL);
+	if (!candidates)
+		return -ENOMEM;
+	for (i = 0; i < nr_entries; i++) {
+		const struct entry *e = &entries[i];
+
+		if (!e->chosen)
+			continue;
+		if (nr_candidates == APK_MAX_CPUS) {
+			pr_warn("only the first %d CPUs are taken\n", APK_MAX_CPUS);
+			break;
+		}
+		candidates[nr_candidates++] = (struct candidate){
+			.apicid = e->apicid, .linux_cpu = e->linux_cpu, .named = !all,
+		};
+	}
+	return check_siblings();
+}
+
+static int pick(void)
+{
+	int err = parse_cpus();
+	unsigned int i;
+
+	if (err)
+		return err;
+	choose();
+	err = list_candidates();
+	if (err)
+		return err;
+	if (!nr_candidates) {
+		pr_err("no CPU to take: Linux runs them all; name some in cpus= (such as cpus=1-3), or boot with maxcpus=1 noreplace-smp\n");
+		return -ENODEV;
+	}
+	for (i = 0; i < nr_candidates; i++)
+		set_bit(candidates[i].linux_cpu, held);
+	return 0;
+}
+
+int enumerate_init(void)
+{
+	int err = read_madt();
+
+	if (!err) {
+		hotplug_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "apkern:held",
+							  refuse_online, NULL);
+		err = min(hotplug_state, 0);
+	}
+	if (!err) {
+		/* No CPU comes up between the look at it and the mark. */
+		cpus_read_lock();
+		err = pick();
+		cpus_read_unlock();
+	}
+	if (err)
+		enumerate_exit();
+	return err;
+}
+
+void enumerate_exit(void)
+{
+	bitmap_zero(held, NUMBERS);
+	if (hotplug_state > 0)
+		cpuhp_remove_state_nocalls(hotplug_state);
+	kfree(candidates);
+	kfree(entries);
+	hotplug_state = 0;
+	candidates = NULL;
+	entries = NULL;
+	nr_candidates = 0;
+	nr_entries = 0;
+}

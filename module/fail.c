@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Application CPUs that fail, and Linux itself going down: what is done so
+ * that neither takes the other along.
+ */
+#include <linux/delay.h>
+#include <linux/irq_work.h>
+#include <linux/notifier.h>
+#include <linux/panic_notifier.h>
+#include <linux/reboot.h>
+#include <linux/suspend.h>
+#include "compat.h"
+#include "platform.h"
+
+/*
+ * How long an INIT may take to stop a CPU: it is taken at the next instruction
+ * boundary, but under a hypervisor only when the virtual CPU runs.
+ */
+#define INIT_US	1000
+
+/*
+ * The threads of a failed CPU are woken from an interrupt of our own, since
+ * acpu_fail() may be called with the locks held that waking needs.
+ */
+static void wake_threads(struct irq_work *work)
+{
+	thread_wake_all();
+}
+
+static struct irq_work wake_work = IRQ_WORK_INIT_HARD(wake_threads);
+
+/* Whoever waits for a flush by this CPU, now or later, has it. */
+static void settle(struct acpu *a)
+{
+	WRITE_ONCE(a->head->state, APK_CPU_FAILED);
+	WRITE_ONCE(a->head->space, 0);
+	apk_xchg64(&a->head->flush_ack, U64_MAX);
+}
+
+void acpu_fail(struct acpu *a, const char *why)
+{
+	if (__atomic_exchange_n(&a->failed, true, __ATOMIC_SEQ_CST))
+		return;
+	start_stop(a);
+	udelay(INIT_US);
+	settle(a);
+	pr_err("CPU %u is stopped: %s; its threads are killed, unload and load the module to get it back\n",
+	       a->linux_cpu, why);
+	irq_work_queue(&wake_work);
+}
+
+static const char *const kinds[] = {
+	[APK_FATAL_NONE]	= "no reason given",
+	[APK_FATAL_TRAP]	= "an exception in the application kernel",
+	[APK_FATAL_PANIC]	= "a run-time check",
+	[APK_FATAL_STACK]	= "out of stack",
+	[APK_FATAL_DOUBLE]	= "double fault",
+	[APK_FATAL_CHECK]	= "machine check",
+};
+
+/*
+ * The CPU has stopped by itself, with its address space unloaded. It is not
+ * put into INIT, which would clear CR4.MCE: a broadcast machine check would
+ * then shut the machine down.
+ */
+void acpu_report(struct acpu *a)
+{
+	const struct apk_fatal *f = &a->cfg->fatal;
+	u32 kind = f->kind < ARRAY_SIZE(kinds) ? f->kind : APK_FATAL_NONE;
+
+	if (__atomic_exchange_n(&a->failed, true, __ATOMIC_SEQ_CST))
+		return;
+	settle(a);
+	pr_err("CPU %u: the application kernel failed (%s) at %.64s:%u: %.64s\n",
+	       a->linux_cpu, kinds[kind], f->file, f->line, f->text);
+	pr_err("CPU %u: vector %llu error %#llx rip %#llx rsp %#llx cr2 %#llx; its thread goes on at home\n",
+	       a->linux_cpu, f->vector, f->err, f->rip, f->rsp, f->cr2);
+	irq_work_queue(&wake_work);
+}
+
+/* Nothing may be waited for, and nobody is left to be told. */
+static int on_panic(struct notifier_block *nb, unsigned long event, void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < apk_nr_cpus; i++) {
+		WRITE_ONCE(apk_cpus[i].failed, true);
+		start_stop(&apk_cpus[i]);
+		settle(&apk_cpus[i]);
+	}
+	return NOTIFY_DONE;
+}
+
+/* Firmware and the next kernel find the CPUs as after power-on. */
+static int on_reboot(struct notifier_block *nb, unsigned long event, void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < apk_nr_cpus; i++) {
+		struct acpu *a = &apk_cpus[i];
+
+		if (!READ_ONCE(a->failed))
+			acpu_park(a);
+		WRITE_ONCE(a->failed, true);
+		start_stop(a);
+		settle(a);
+	}
+	thread_wake_all();
+	return NOTIFY_DONE;
+}
+
+/* Linux cannot save and restore the state of a CPU it does not run. */
+static int on_suspend(struct notifier_block *nb, unsigned long event, void *arg)
+{
+	switch (event) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+		pr_warn("application CPUs are in use: unload the module before suspending\n");
+		return NOTIFY_BAD;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block panic_notifier = { .notifier_call = on_panic };
+static struct notifier_block reboot_notifier = { .notifier_call = on_reboot };
+static struct notifier_block suspend_notifier = { .notifier_call = on_suspend };
+
+int fail_init(void)
+{
+	int err = register_pm_notifier(&suspend_notifier);
+
+	if (err)
+		return err;
+	err = register_reboot_notifier(&reboot_notifier);
+	if (err) {
+		unregister_pm_notifier(&suspend_notifier);
+		return err;
+	}
+	atomic_notifier_chain_register(&panic_notifier_list, &panic_notifier);
+	return 0;
+}
+
+void fail_exit(void)
+{
+	atomic_notifier_chain_unregister(&panic_notifier_list, &panic_notifier);
+	unregister_reboot_notifier(&reboot_notifier);
+	unregister_pm_notifier(&suspend_notifier);
+	irq_work_sync(&wake_work);
+}
