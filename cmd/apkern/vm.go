@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"apkern/internal/cpulist"
+	"apkern/internal/launch"
+	"apkern/internal/vm"
+)
+
+// What tests replace: the hypervisor, and the guest's init, which is this
+// program itself.
+var (
+	newHypervisor = func(cacheDir string) vm.Hypervisor { return vm.QEMU{CacheDir: cacheDir} }
+	initProgram   = os.Executable
+)
+
+func vmCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "vm",
+		Short: "run commands in a virtual machine with application CPUs",
+		Long: `Boots an installed Linux kernel in QEMU. The guest sees the host's files,
+read-only below a memory file system, so any program installed on the host runs
+in it, and nothing that it writes stays. Linux gets the CPUs of --home; the
+module takes the others as application CPUs. The guest's root user runs the
+command; apkern is on its PATH and the startup library at /lib/libstartup.so.1.
+
+The module and the library are looked for in ../build beside the directory of
+the apkern executable, then in ` + installDir + `.`,
+	}
+	c.AddCommand(vmRunCommand(), vmShellCommand())
+	return c
+}
+
+// vmOptions are the flags that vm run and vm shell share.
+type vmOptions struct {
+	cpus     int
+	home     string
+	kernel   string
+	memory   string
+	dirs     []string
+	env      []string
+	append   string
+	noModule bool
+	module   string
+	params   string
+	timeout  time.Duration
+	cpu      string
+}
+
+func (o *vmOptions) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.IntVar(&o.cpus, "cpus", 4, "number of CPUs")
+	f.StringVar(&o.home, "home", "0", "`CPULIST` that Linux gets: the first CPUs, as 0 or 0-1")
+	f.StringVar(&o.kernel, "kernel", "", "kernel `RELEASE` of /boot, or a file (default: the one the module is built for)")
+	f.StringVar(&o.memory, "memory", "2G", "memory `SIZE`")
+	f.StringArrayVar(&o.dirs, "dir", nil, "share this `HOSTDIR` read-write at the same path; may be repeated")
+	f.StringArrayVar(&o.env, "env", nil, "set `NAME=VALUE`, or pass on NAME, in the command's environment; may be repeated")
+	f.StringVar(&o.append, "append", "", "add `PARAMS` to the kernel's command line")
+	f.BoolVar(&o.noModule, "no-module", false, "do not insert the module")
+	f.StringVar(&o.module, "module", "", "insert this module `FILE`")
+	f.StringVar(&o.params, "module-params", "", "insert the module with these `PARAMS`, as 'cpus=2-3 stay=0'")
+	f.DurationVar(&o.timeout, "timeout", 0, "end the machine after this `TIME`, as 90s or 5m")
+	f.StringVar(&o.cpu, "cpu", "max", "QEMU's name of the CPU `MODEL`")
+	c.MarkFlagsMutuallyExclusive("no-module", "module")
+	c.MarkFlagsMutuallyExclusive("no-module", "module-params")
+}
+
+func vmRunCommand() *cobra.Command {
+	var o vmOptions
+	c := &cobra.Command{
+		Use:   "run [flags] [--] CMD [ARG]...",
+		Short: "run a command in a virtual machine",
+		Long: `Runs CMD in a virtual machine, in the current directory and with PATH, HOME, TERM,
+the locale and time zone of the caller's environment. The standard streams pass
+unaltered; the exit status is CMD's, 128+n when signal n ended it, 126 when it
+cannot be executed, 127 when there is none, and 125 when the machine itself
+failed or took longer than --timeout.
+
+SIGINT goes to CMD. SIGTERM, SIGHUP and SIGQUIT end the machine at once.`,
+		Args: atLeastCommand,
+		RunE: func(_ *cobra.Command, args []string) error {
+			config, err := o.config(args)
+			if err != nil {
+				return err
+			}
+			config.Stdin, config.Stdout, config.Stderr = os.Stdin, os.Stdout, os.Stderr
+			return runVM(config, o.timeout)
+		},
+	}
+	o.flags(c)
+	return startsCommand(c)
+}
+
+// config turns the flags into a machine to run args in, its streams not set.
+func (o *vmOptions) config(args []string) (*vm.Config, error) {
+	home, err := homeCPUs(o.home, o.cpus)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	cache = filepath.Join(cache, "apkern")
+	c := &vm.Config{
+		Hypervisor: newHypervisor(cache), CacheDir: cache,
+		CPUs: o.cpus, Home: home, Memory: o.memory, CPUModel: o.cpu, Append: o.append,
+		Params: o.params, Args: args, Progress: progress(),
+	}
+	if c.Init, err = initProgram(); err != nil {
+		return nil, err
+	}
+	if c.Dir, err = os.Getwd(); err != nil {
+		return nil, err
+	}
+	if c.Shares, err = shares(o.dirs); err != nil {
+		return nil, err
+	}
+	if c.Env, err = guestEnv(os.Environ(), o.env); err != nil {
+		return nil, err
+	}
+	if err := o.products(c); err != nil {
+		return nil, err
+	}
+	c.Kernel, err = vm.FindKernel(o.kernel, c.Insert)
+	return c, err
+}
+
+// homeCPUs returns how many CPUs Linux gets. It boots on CPU 0 and can be told
+// only how many of the following ones to start.
+func homeCPUs(list string, cpus int) (int, error) {
+	if cpus < 1 || cpus > cpulist.Max {
+		return 0, fmt.Errorf("--cpus %d: from 1 to %d are possible", cpus, cpulist.Max)
+	}
+	home, err := cpulist.Parse(list)
+	if err != nil {
+		return 0, fmt.Errorf("--home: %w", err)
+	}
+	if home[len(home)-1] != len(home)-1 {
+		return 0, fmt.Errorf("--home %s: Linux gets the first CPUs: 0, or 0-1, or more", list)
+	}
+	if len(home) > cpus {
+		return 0, fmt.Errorf("--home %s: there are only %d CPUs; raise --cpus", list, cpus)
+	}
+	return len(home), nil
+}
+
+// products sets the module and the library.
+func (o *vmOptions) products(c *vm.Config) (err error) {
+	c.Library, err = findProduct(libraryFile)
+	if o.noModule {
+		// A kernel without application CPUs may be all that is wanted.
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if c.Home == c.CPUs && o.params == "" {
+		c.Progress("Linux has all CPUs: the module is not inserted")
+		return nil
+	}
+	if o.module != "" {
+		c.Insert, err = filepath.Abs(o.module)
+		return err
+	}
+	c.Insert, err = findProduct(moduleFile)
+	return err
+}
+
+// shares checks the directories of --dir and makes them absolute.
+func shares(dirs []string) ([]string, error) {
+	paths := make([]string, 0, len(dirs))
+	for _, d := range dirs {
+		st, err := os.Stat(d)
+		if err != nil {
+			return nil, fmt.Errorf("--dir: %w", err)
+		}
+		if !st.IsDir() {
+			return nil, fmt.Errorf("--dir: %s is not a directory", d)
+		}
+		abs, err := filepath.Abs(d)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, abs)
+	}
+	return paths, nil
+}
+
+// passedOn are the variables of the caller's environment that make sense in the guest.
+var passedOn = []string{"HOME", "TERM", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME"}
+
+// guestEnv is the command's environment: PATH and passedOn and the locale of
+// the caller's, changed by extra (NAME=VALUE, or NAME to pass on).
+func guestEnv(caller, extra []string) ([]string, error) {
+	env := []string{"PATH=" + guestPath(os.Getenv("PATH"))}
+	for _, e := range caller {
+		name, _, _ := strings.Cut(e, "=")
+		for _, p := range passedOn {
+			if name == p {
+				env = append(env, e)
+			}
+		}
+		if strings.HasPrefix(name, "LC_") {
+			env = append(env, e)
+		}
+	}
+	for _, e := range extra {
+		name, _, assigned := strings.Cut(e, "=")
+		if name == "" {
+			return nil, fmt.Errorf("--env %q: write NAME=VALUE, or NAME", e)
+		}
+		value, set := os.LookupEnv(name)
+		if !assigned && !set {
+			continue
+		}
+		if !assigned {
+			e = name + "=" + value
+		}
+		env = append(without(env, name), e)
+	}
+	return env, nil
+}
+
+// without returns env without the variable name.
+func without(env []string, name string) []string {
+	kept := env[:0]
+	for _, e := range env {
+		if !strings.HasPrefix(e, name+"=") {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// guestPath is path with the directory of the guest's apkern in front, before
+// any other apkern that the host has.
+func guestPath(path string) string {
+	const dir = "/usr/local/bin"
+	if path == "" {
+		path = launch.DefaultPath
+	}
+	if first, _, _ := strings.Cut(path, ":"); first == dir {
+		return path
+	}
+	return dir + ":" + path
+}
+
+// runVM runs the machine and turns the outcome into the subcommand's.
+func runVM(config *vm.Config, timeout time.Duration) error {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	if timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, timeout, vm.TimeLimit{Limit: timeout})
+		defer stop()
+	}
+	config.Signals = passSignals(cancel)
+	status, err := vm.Run(ctx, *config)
+	var ended *signalError
+	switch {
+	case errors.As(err, &ended):
+		return &exitError{status: launch.StatusSignal + int(ended.signal)}
+	case errors.Is(err, vm.ErrInterrupted):
+		return &exitError{status: launch.StatusSignal + int(syscall.SIGINT)}
+	case errors.Is(err, syscall.EPIPE) && errors.As(err, new(*vm.OutputError)):
+		// As if the signal that it ignores had ended it: nobody reads on.
+		return &exitError{status: launch.StatusSignal + int(syscall.SIGPIPE)}
+	case err != nil:
+		return err
+	case status != 0:
+		return &exitError{status: status}
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"apkern/internal/cpulist"
+)
+
+// Sysfs reads the module's directory of one-value files.
+type Sysfs struct{ dir string }
+
+// SysfsDir is where the module puts them.
+const SysfsDir = "/sys/kernel/apkern"
+
+// SysfsAt reads the files in dir: SysfsDir, or a test's.
+func SysfsAt(dir string) Sysfs { return Sysfs{dir} }
+
+// CPU is the state of one application CPU.
+type CPU struct {
+	Number   int               `json:"cpu"`   // Linux's
+	Index    int               `json:"index"` // in the device's mapping
+	APICID   uint64            `json:"apicid"`
+	State    string            `json:"state"`            // down, polling, halted, running, parked, failed
+	Thread   int               `json:"thread,omitempty"` // thread id of what runs there; 0: nothing
+	Command  string            `json:"comm,omitempty"`   // its name
+	Waiting  int               `json:"waiting"`          // entries in its run queue
+	Fatal    string            `json:"fatal,omitempty"`  // how it failed
+	Counters map[string]uint64 `json:"counters"`
+}
+
+// Status is the state of the module.
+type Status struct {
+	Home    []int `json:"home_cpus"` // Linux's own CPUs
+	Threads int   `json:"threads"`   // adopted
+	Slots   int   `json:"slots"`     // in use
+	CPUs    []CPU `json:"cpus"`      // by number
+}
+
+// Status reads all of it. The files are read one after the other while threads
+// come and go, so they need not agree. ErrNotLoaded without the module.
+func (s Sysfs) Status() (Status, error) {
+	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
+		return Status{}, ErrNotLoaded
+	}
+	r := reader{dir: s.dir}
+	st := Status{
+		Home:    r.cpus("home_cpus"),
+		Threads: r.number("threads"),
+		Slots:   r.number("slots"),
+		CPUs:    []CPU{},
+	}
+	for _, n := range r.cpus("cpus") {
+		st.CPUs = append(st.CPUs, r.cpu(n))
+	}
+	return st, r.err
+}
+
+// reader reads one-value files until the first error.
+type reader struct {
+	dir string
+	err error
+}
+
+func (r *reader) cpu(n int) CPU {
+	dir := fmt.Sprintf("cpu%d/", n)
+	return CPU{
+		Number:   n,
+		Index:    r.number(dir + "index"),
+		APICID:   uint64(r.number(dir + "apicid")),
+		State:    r.text(dir + "state"),
+		Thread:   r.number(dir + "thread"),
+		Command:  r.text(dir + "comm"),
+		Waiting:  r.number(dir + "waiting"),
+		Fatal:    r.text(dir + "fatal"),
+		Counters: r.counters(dir + "counters"),
+	}
+}
+
+// text returns a file's content without the newline.
+func (r *reader) text(name string) string {
+	if r.err != nil {
+		return ""
+	}
+	data, err := os.ReadFile(filepath.Join(r.dir, name))
+	r.err = err
+	return strings.TrimSuffix(string(data), "\n")
+}
+
+func (r *reader) number(name string) int {
+	n, err := strconv.Atoi(r.text(name))
+	if r.err == nil && err != nil {
+		r.err = fmt.Errorf("%s/%s: not a number: %w", r.dir, name, err)
+	}
+	return n
+}
+
+// cpus reads a cpulist, which may be empty.
+func (r *reader) cpus(name string) []int {
+	text := r.text(name)
+	if text == "" {
+		return []int{}
+	}
+	list, err := cpulist.Parse(text)
+	if r.err == nil && err != nil {
+		r.err = fmt.Errorf("%s/%s: %w", r.dir, name, err)
+	}
+	return list
+}
+
+// counters reads a directory of counters.
+func (r *reader) counters(name string) map[string]uint64 {
+	values := map[string]uint64{}
+	if r.err != nil {
+		return values
+	}
+	entries, err := os.ReadDir(filepath.Join(r.dir, name))
+	r.err = err
+	for _, e := range entries {
+		text := r.text(name + "/" + e.Name())
+		if r.err != nil {
+			return values
+		}
+		if values[e.Name()], r.err = strconv.ParseUint(text, 10, 64); r.err != nil {
+			return values
+		}
+	}
+	return values
+}

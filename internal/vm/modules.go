@@ -1,0 +1,99 @@
+package vm
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// guestModules are what the guest's init needs; modprobe's names.
+var guestModules = []string{"virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay"}
+
+// moduleFile is one module to load.
+type moduleFile struct {
+	name string // file name without compression, as "9p.ko"
+	data []byte // not compressed
+}
+
+// loadOrder returns the files, relative to dir, of the modules called names
+// and of all they depend on, in the order of loading. A name that dir does not
+// have is left out: it is built into the kernel, or the guest will say what it
+// misses. modules.dep(5) names a module's dependencies on its line, those to
+// be loaded first last.
+func loadOrder(dir string, names []string) ([]string, error) {
+	f, err := os.Open(filepath.Join(dir, "modules.dep"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	chains := map[string][]string{}
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		file, deps, ok := strings.Cut(lines.Text(), ":")
+		if !ok {
+			return nil, fmt.Errorf("%s: line without a colon: %q", f.Name(), lines.Text())
+		}
+		chain := strings.Fields(deps)
+		slices.Reverse(chain)
+		chains[moduleName(file)] = append(chain, file)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, err
+	}
+	var order []string
+	for _, name := range names {
+		for _, file := range chains[moduleName(name)] {
+			if !slices.Contains(order, file) {
+				order = append(order, file)
+			}
+		}
+	}
+	return order, nil
+}
+
+// moduleName is a module's name as modprobe compares it.
+func moduleName(file string) string {
+	name, _, _ := strings.Cut(filepath.Base(file), ".ko")
+	return strings.ReplaceAll(name, "-", "_")
+}
+
+// readModules reads, unpacked, what the guest's init needs of a kernel's modules.
+func readModules(k Kernel) ([]moduleFile, error) {
+	if k.Modules == "" {
+		return nil, nil
+	}
+	order, err := loadOrder(k.Modules, guestModules)
+	if err != nil {
+		return nil, fmt.Errorf("modules of %s: %w", k.Release, err)
+	}
+	files := make([]moduleFile, 0, len(order))
+	for _, file := range order {
+		data, err := readModule(filepath.Join(k.Modules, file))
+		if err != nil {
+			return nil, fmt.Errorf("module %s: %w", file, err)
+		}
+		name, _, _ := strings.Cut(filepath.Base(file), ".ko")
+		files = append(files, moduleFile{name + ".ko", data})
+	}
+	return files, nil
+}
+
+// readModule reads one module file, compressed or not.
+func readModule(file string) ([]byte, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) == 0 {
+		return nil, errors.New("is empty")
+	}
+	if filepath.Ext(file) == ".ko" {
+		return data, nil
+	}
+	return decompress(data)
+}

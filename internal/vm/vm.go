@@ -1,0 +1,183 @@
+// Package vm runs a command in a virtual machine that shows the host's own
+// files: the host's root file system, read-only, below a tmpfs, so that every
+// program installed on the host runs in the guest and nothing it writes stays.
+//
+// Run boots a Linux kernel, gives it its first CPUs, has apkern.ko take the
+// rest, and runs the command with its standard streams connected. Process 1 in
+// the guest is the calling program itself (package guest); the two speak by
+// package wire.
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"apkern/internal/vm/wire"
+)
+
+// Config is a machine and what to run in it.
+type Config struct {
+	Hypervisor Hypervisor
+	CacheDir   string // for unpacked kernels; created when missing
+
+	CPUs     int
+	Home     int    // Linux gets CPUs 0 to Home-1; 1 or more
+	Kernel   Kernel // FindKernel
+	Memory   string // QEMU's syntax
+	CPUModel string // QEMU's name
+	Append   string // added to the kernel's command line
+	Shares   []string
+
+	Init    string // statically linked program that calls guest.Main as /init
+	Library string // libstartup.so.1; "" for none
+	Insert  string // apkern.ko; "" not to insert it
+	Params  string // its parameters
+
+	Args []string
+	Env  []string
+	Dir  string     // absolute
+	TTY  *wire.Size // give the command a terminal of that size
+
+	Stdin          io.Reader // read only once the command runs
+	Stdout, Stderr io.Writer // with TTY all output goes to Stdout
+
+	// Signals are passed on to the command's process group. One that comes
+	// before the command runs ends Run with ErrInterrupted.
+	Signals <-chan syscall.Signal
+	// Sizes are new sizes of the terminal.
+	Sizes <-chan wire.Size
+	// Progress, if set, is told what is going on until the command runs,
+	// then called once with "".
+	Progress func(string)
+}
+
+// ErrInterrupted is Run's error for a signal before the command ran.
+var ErrInterrupted = errors.New("interrupted")
+
+// OutputError is Run's error when Stdout or Stderr cannot be written.
+type OutputError struct{ Err error }
+
+func (e *OutputError) Error() string { return "output: " + e.Err.Error() }
+func (e *OutputError) Unwrap() error { return e.Err }
+
+// Failure is Run's error when the machine failed.
+type Failure struct {
+	Reason  string
+	Console string // file with the guest's console, "" when it wrote nothing
+}
+
+func (f *Failure) Error() string {
+	if f.Console == "" {
+		return "virtual machine: " + f.Reason
+	}
+	return fmt.Sprintf("virtual machine: %s (its console: %s)", f.Reason, f.Console)
+}
+
+// Run runs the command and returns its exit status, 128+n when signal n ended
+// it. When ctx ends before, the error wraps its cause. However it returns, no
+// process and no temporary file is left, but the console of a Failure.
+func Run(ctx context.Context, c Config) (int, error) {
+	if err := checkStatic(c.Init); err != nil {
+		return 0, err
+	}
+	dir, err := os.MkdirTemp("", "apkern-vm-")
+	if err != nil {
+		return 0, err
+	}
+	keep := ""
+	defer func() {
+		if keep == "" {
+			_ = os.RemoveAll(dir)
+		}
+	}()
+	c.progress("preparing Linux " + c.Kernel.Release)
+	spec, err := c.spec(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer os.Remove(spec.Initramfs)
+	c.progress("booting Linux " + c.Kernel.Release)
+	m, err := c.Hypervisor.Start(spec)
+	if err != nil {
+		return 0, err
+	}
+	defer m.Kill()
+	s := session{config: &c, machine: m, job: c.job(spec.Shares)}
+	status, err := s.run(ctx)
+	m.Kill()
+	c.progress("")
+	if lost := new(lostError); errors.As(err, lost) {
+		failure := &Failure{Reason: lost.reason(spec.Console)}
+		if st, err := os.Stat(spec.Console); err == nil && st.Size() > 0 {
+			keep, failure.Console = spec.Console, spec.Console
+		}
+		err = failure
+	}
+	return status, err
+}
+
+func (c *Config) progress(what string) {
+	if c.Progress != nil {
+		c.Progress(what)
+	}
+}
+
+// spec prepares the machine; its files are in dir.
+func (c *Config) spec(dir string) (Spec, error) {
+	image, err := bootImage(c.Kernel.File, c.CacheDir)
+	if err != nil {
+		return Spec{}, err
+	}
+	modules, err := readModules(c.Kernel)
+	if err != nil {
+		return Spec{}, err
+	}
+	initramfs, err := os.Create(filepath.Join(dir, "initramfs"))
+	if err != nil {
+		return Spec{}, err
+	}
+	err = writeInitramfs(initramfs, contents{init: c.Init, insert: c.Insert, library: c.Library, modules: modules})
+	if err := errors.Join(err, initramfs.Close()); err != nil {
+		return Spec{}, err
+	}
+	s := Spec{
+		Kernel: image, Initramfs: initramfs.Name(), CmdLine: c.cmdLine(), Root: "/",
+		CPUs: c.CPUs, Memory: c.Memory, CPUModel: c.CPUModel,
+		Console: filepath.Join(dir, "console.log"),
+	}
+	for i, path := range c.Shares {
+		s.Shares = append(s.Shares, wire.Share{Tag: fmt.Sprintf("share%d", i), Path: path})
+	}
+	return s, nil
+}
+
+// cmdLine is the kernel's command line.
+//
+// maxcpus leaves CPUs to the application kernel. A Linux booted on one CPU
+// turns its LOCK prefixes into no-ops, which would break every atomic access to
+// memory that an application CPU shares; noreplace-smp stops that. Without
+// tsc=reliable Linux may give up the time-stamp counter as its clock, because
+// it sees more than one CPU, and with it clocks without system calls.
+func (c *Config) cmdLine() string {
+	words := []string{
+		"console=ttyS0", "loglevel=5", "panic=-1", "random.trust_cpu=on",
+		fmt.Sprintf("maxcpus=%d", c.Home), "noreplace-smp", "tsc=reliable",
+	}
+	if c.Append != "" {
+		words = append(words, c.Append)
+	}
+	return strings.Join(words, " ")
+}
+
+func (c *Config) job(shares []wire.Share) *wire.Job {
+	return &wire.Job{
+		Args: c.Args, Env: c.Env, Dir: c.Dir, TTY: c.TTY, Shares: shares,
+		Insert: c.Insert != "", Params: c.Params,
+	}
+}
