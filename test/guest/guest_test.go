@@ -1,0 +1,63 @@
+package guest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// helpers are what this binary does as a child of a test instead of testing:
+// GUEST_HELPER names one.
+var helpers = map[string]func() int{
+	"open": openHelper,
+}
+
+// build is the directory of the build products: where this binary lies.
+var build string
+
+func TestMain(m *testing.M) {
+	if f := helpers[os.Getenv("GUEST_HELPER")]; f != nil {
+		os.Exit(f())
+	}
+	if os.Getenv("APKERN_GUEST") != "1" {
+		fmt.Fprintln(os.Stderr, "guest: these tests load a kernel module and need a virtual machine of their own; use test/run-vm.sh, or set APKERN_GUEST=1 inside one")
+		os.Exit(1)
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "guest:", err)
+		os.Exit(1)
+	}
+	build = filepath.Dir(exe)
+	os.Exit(m.Run())
+}
+
+// program returns the path of a guest test program.
+func program(name string) string {
+	return filepath.Join(build, "test", name)
+}
+
+// begin prepares a test that needs the module: it is loaded, and threads always
+// visit, so that being away is not left to the policy. When the test is over
+// nothing of it may be left in the module, no CPU may have failed, and the kernel
+// log may hold no complaint.
+func begin(t *testing.T) {
+	t.Helper()
+	if !loaded() {
+		mustLoad(t, "")
+	}
+	setParameter(t, "stay", "0")
+	log := openKernelLog(t)
+	t.Cleanup(func() {
+		settle(t)
+		for _, cpu := range cpuList(t, "cpus") {
+			if s := cpuAttribute(t, cpu, "state"); s == "failed" {
+				t.Errorf("CPU %d has failed: %s", cpu, cpuAttribute(t, cpu, "fatal"))
+			}
+		}
+		for _, line := range log.complaints() {
+			t.Errorf("kernel log: %s", line)
+		}
+	})
+}

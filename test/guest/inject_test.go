@@ -1,0 +1,170 @@
+package guest
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"apkern/abi"
+
+	"golang.org/x/sys/unix"
+)
+
+// sourceLine is where the application kernel says that it failed.
+var sourceLine = regexp.MustCompile(`\w+\.(go|s):\d+`)
+
+// busyCPU waits for a thread of the process to be on an application CPU, and
+// returns that CPU.
+func busyCPU(t *testing.T, pid int) int {
+	t.Helper()
+	found := -1
+	eventually(t, fmt.Sprintf("process %d is on a CPU", pid), func() (bool, string) {
+		for _, cpu := range cpuList(t, "cpus") {
+			thread := cpuAttribute(t, cpu, "thread")
+			if thread != "0" && unix.Access(fmt.Sprintf("/proc/%d/task/%s", pid, thread), 0) == nil {
+				found = cpu
+				return true, ""
+			}
+		}
+		return false, "it is on none"
+	})
+	if found < 0 {
+		t.FailNow()
+	}
+	return found
+}
+
+// inject makes an application CPU fail.
+func inject(t *testing.T, cpu int, command uint32) {
+	t.Helper()
+	r := injectRequest(cpu, command)
+	if err := ioctl(openDevice(t), abi.IocInject, &r); err != nil {
+		t.Fatalf("inject %d into CPU %d: %v", command, cpu, err)
+	}
+}
+
+// failed waits until a CPU is out of service.
+func failed(t *testing.T, cpu int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("CPU %d has failed", cpu), func() (bool, string) {
+		s := cpuAttribute(t, cpu, "state")
+		return s == "failed", s
+	})
+}
+
+// survivors checks that Linux and the application CPUs that are left carry on.
+func survivors(t *testing.T) {
+	t.Helper()
+	var left int
+	for _, cpu := range cpuList(t, "cpus") {
+		if cpuAttribute(t, cpu, "state") != "failed" {
+			left++
+		}
+	}
+	if left != len(cpuList(t, "cpus"))-1 {
+		t.Errorf("%d CPUs are left", left)
+	}
+	succeed(t, preload, program("parallel"), strconv.Itoa(left), "50")
+	succeed(t, preload, program("coherence"), "dontneed", "1", "50")
+}
+
+// TestInjectedCrash: a crash of the application kernel takes one CPU out of
+// service and nothing else. The thread that was there goes on at home, the log
+// says what happened and in which line, and rmmod gives everything back.
+func TestInjectedCrash(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		command uint32
+	}{
+		{"bounds", abi.CmdCrashBounds},
+		{"pointer", abi.CmdCrashPointer},
+		{"stack", abi.CmdCrashStack},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			mustUnload(t)
+			online := readFile(t, onlineFile)
+			mustLoad(t, "inject=1 stay=0")
+			log := openKernelLog(t)
+			s := startSpinner(t, 2)
+			cpu := busyCPU(t, s.cmd.Process.Pid)
+			inject(t, cpu, c.command)
+			failed(t, cpu)
+			s.alive()
+			survivors(t)
+			s.alive()
+			s.kill()
+			said := strings.Join(log.ours(), "\n")
+			if !sourceLine.MatchString(said) {
+				t.Errorf("the kernel log names no line: %q", said)
+			}
+			if fatal := cpuAttribute(t, cpu, "fatal"); !sourceLine.MatchString(fatal) {
+				t.Errorf("cpu%d/fatal names no line: %q", cpu, fatal)
+			}
+			o := run(t, native, command{argv: []string{"apkern", "log"}})
+			if o.Status != 0 || !sourceLine.MatchString(o.Stdout) {
+				t.Errorf("apkern log names no line: status %d, %s%s", o.Status, o.Stdout, o.Stderr)
+			}
+			mustUnload(t)
+			if err := untouched(online); err != nil {
+				t.Error(err)
+			}
+			// Linux lost nothing, and a fresh start of the CPU heals it.
+			mustLoad(t, "stay=0")
+			succeed(t, preload, program("parallel"), strconv.Itoa(len(cpuList(t, "cpus"))), "50")
+			mustUnload(t)
+		})
+	}
+}
+
+// TestInjectedHang: a CPU that answers nothing is stopped when Linux needs its
+// answer. Its thread cannot be saved and is killed; a flush that waited ends.
+func TestInjectedHang(t *testing.T) {
+	mustUnload(t)
+	mustLoad(t, "inject=1 stay=0")
+	// Its main thread changes mappings without end, and so asks for flushes.
+	cmd := start(t, preload, command{argv: []string{program("coherence"), "dontneed", "2", "1000000000"}})
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = cmd.Wait() // its status is looked at below
+	}()
+	t.Cleanup(func() { killGroup(cmd); <-done })
+	cpu := busyCPU(t, cmd.Process.Pid)
+	inject(t, cpu, abi.CmdHang)
+	failed(t, cpu)
+	eventually(t, "the hanging CPU's process is killed", func() (bool, string) {
+		select {
+		case <-done:
+			return true, ""
+		default:
+			return false, "it is still there"
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	if s := status(cmd.ProcessState); s != 128+int(unix.SIGKILL) {
+		t.Errorf("the process ended with status %d", s)
+	}
+	survivors(t)
+	mustUnload(t)
+}
+
+// TestInjectRefused: nobody injects anything unless the module was told so.
+func TestInjectRefused(t *testing.T) {
+	begin(t)
+	cpu := cpuList(t, "cpus")[0]
+	fd := openDevice(t)
+	r := injectRequest(cpu, abi.CmdCrashBounds)
+	if err := ioctl(fd, abi.IocInject, &r); err != unix.EPERM {
+		t.Errorf("inject: %v, not %v", err, unix.EPERM)
+	}
+	if s := cpuAttribute(t, cpu, "state"); s == "failed" {
+		t.Error("the CPU has failed nevertheless")
+	}
+}

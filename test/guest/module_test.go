@@ -1,0 +1,184 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+const moduleName = "apkern"
+
+// modulePath returns the module to load: $APKERN_MODULE, or the one built beside
+// this binary.
+func modulePath() string {
+	if p := os.Getenv("APKERN_MODULE"); p != "" {
+		return p
+	}
+	return filepath.Join(build, "apkern.ko")
+}
+
+// loaded tells whether the module is there.
+func loaded() bool {
+	_, err := os.Stat(moduleDir)
+	return err == nil
+}
+
+// load inserts the module as insmod does and returns the kernel's error.
+func load(parameters string) error {
+	f, err := os.Open(modulePath())
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.FinitModule(int(f.Fd()), parameters, 0)
+}
+
+// mustLoad loads the module or ends the test.
+func mustLoad(t *testing.T, parameters string) {
+	t.Helper()
+	log := openKernelLog(t)
+	if err := load(parameters); err != nil {
+		t.Fatalf("insmod %s %s: %v\n%s", modulePath(), parameters, err, strings.Join(log.lines(), "\n"))
+	}
+}
+
+// unload removes the module as rmmod does: busy is EWOULDBLOCK.
+func unload() error {
+	return unix.DeleteModule(moduleName, unix.O_NONBLOCK)
+}
+
+// mustUnload unloads the module, if it is there, or ends the test. Threads that
+// have just ended may hold it for a moment.
+func mustUnload(t *testing.T) {
+	t.Helper()
+	if !loaded() {
+		return
+	}
+	settle(t)
+	if err := unload(); err != nil {
+		t.Fatalf("rmmod: %v", err)
+	}
+}
+
+// reload gives a test a freshly loaded module.
+func reload(t *testing.T, parameters string) {
+	t.Helper()
+	mustUnload(t)
+	mustLoad(t, parameters)
+}
+
+// kernelLog reads what the kernel says from a moment on.
+type kernelLog struct {
+	t  *testing.T
+	fd int
+}
+
+// openKernelLog begins to listen.
+func openKernelLog(t *testing.T) *kernelLog {
+	t.Helper()
+	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatalf("/dev/kmsg: %v", err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if _, err := unix.Seek(fd, 0, unix.SEEK_END); err != nil {
+		t.Fatalf("/dev/kmsg: %v", err)
+	}
+	return &kernelLog{t, fd}
+}
+
+// lines returns the texts of all messages since the last call.
+func (l *kernelLog) lines() []string {
+	l.t.Helper()
+	var lines []string
+	buf := make([]byte, 16384)
+	for {
+		n, err := unix.Read(l.fd, buf)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			return lines
+		case errors.Is(err, unix.EPIPE): // overwritten before it was read: go on with the next
+			lines = append(lines, "(messages lost)")
+			continue
+		case err != nil:
+			l.t.Fatalf("/dev/kmsg: %v", err)
+		}
+		// "priority,sequence,time,flags;text\n" and continuation lines.
+		_, text, _ := strings.Cut(string(buf[:n]), ";")
+		text, _, _ = strings.Cut(text, "\n")
+		lines = append(lines, text)
+	}
+}
+
+// ours returns the texts of the module's messages since the last call.
+func (l *kernelLog) ours() []string {
+	l.t.Helper()
+	var ours []string
+	for _, line := range l.lines() {
+		if strings.HasPrefix(line, moduleName+": ") {
+			ours = append(ours, line)
+		}
+	}
+	return ours
+}
+
+var complaint = regexp.MustCompile(`BUG:|WARNING:|Oops|general protection|kernel BUG|Kernel panic|blocked for more than`)
+
+// complaints returns the messages since the last call by which Linux says that
+// something is wrong with it.
+func (l *kernelLog) complaints() []string {
+	l.t.Helper()
+	var bad []string
+	for _, line := range l.lines() {
+		if complaint.MatchString(line) {
+			bad = append(bad, line)
+		}
+	}
+	return bad
+}
+
+// refused checks that the module does not load with the parameters: the error,
+// a line in the kernel log that matches, and nothing changed.
+func refused(t *testing.T, parameters string, want error, line string) {
+	t.Helper()
+	online := readFile(t, onlineFile)
+	log := openKernelLog(t)
+	err := load(parameters)
+	said := log.ours()
+	if err == nil {
+		mustUnload(t)
+		t.Fatalf("insmod %s: was accepted", parameters)
+	}
+	if !errors.Is(err, want) {
+		t.Errorf("insmod %s: %v, not %v", parameters, err, want)
+	}
+	if !regexp.MustCompile(line).MatchString(strings.Join(said, "\n")) {
+		t.Errorf("insmod %s: the kernel log does not match %q: %q", parameters, line, said)
+	}
+	if err := untouched(online); err != nil {
+		t.Errorf("insmod %s: %v", parameters, err)
+	}
+}
+
+// untouched checks that Linux has its CPUs and that nothing of the module is there.
+func untouched(online string) error {
+	for _, path := range []string{moduleDir, sysfs, "/dev/apkern"} {
+		if _, err := os.Stat(path); err == nil {
+			return fmt.Errorf("%s exists", path)
+		}
+	}
+	b, err := os.ReadFile(onlineFile)
+	if err != nil {
+		return err
+	}
+	if now := strings.TrimSpace(string(b)); now != online {
+		return fmt.Errorf("CPUs online: %s, before: %s", now, online)
+	}
+	return nil
+}

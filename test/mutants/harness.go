@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// verdict is how a guard test ended.
+type verdict int
+
+const (
+	passed verdict = iota
+	failed         // the test itself says so
+	broke          // the VM ended before the test did
+)
+
+// lab builds trees and runs guards.
+type lab interface {
+	// mutate changes the copy of the tree and returns what puts it back. It fails
+	// unless every edit's old text occurs exactly once.
+	mutate(m mutant) (restore func() error, err error)
+	// build makes the module of the copy and returns its path.
+	build(name string) (module string, err error)
+	// original returns the path of the unchanged tree's module.
+	original() string
+	// guard runs one guest test with a module. The error is for a test that did
+	// not run at all.
+	guard(test, module string) (verdict, error)
+}
+
+// survivors is the error that says which mutants nobody noticed.
+type survivors struct{ names []string }
+
+func (s *survivors) Error() string {
+	return fmt.Sprintf("not noticed by their guards: %s", strings.Join(s.names, ", "))
+}
+
+// harness tries mutants one after the other.
+type harness struct {
+	lab     lab
+	out     io.Writer // the table
+	log     io.Writer // progress
+	stopped func() bool
+}
+
+const row = "%-26s%-34s%s\n"
+
+// run tries the mutants and writes the table. It goes on after a survivor and
+// then returns a *survivors; it ends at once when a mutant could not be tried.
+func (h *harness) run(mutants []mutant) error {
+	fmt.Fprintf(h.out, row, "mutant", "guard", "caught")
+	sound := map[string]bool{} // guards known to pass unmodified
+	var alive survivors
+	for _, m := range mutants {
+		if h.stopped() {
+			return errors.New("interrupted")
+		}
+		if !sound[m.guard] {
+			if err := h.passes(m.guard); err != nil {
+				return err
+			}
+			sound[m.guard] = true
+		}
+		v, err := h.try(m)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		caught := map[verdict]string{passed: "NO", failed: "yes", broke: "yes (the VM broke)"}[v]
+		fmt.Fprintf(h.out, row, m.name, m.guard, caught)
+		if v == passed {
+			alive.names = append(alive.names, m.name)
+		}
+	}
+	if len(alive.names) > 0 {
+		return &alive
+	}
+	return nil
+}
+
+// passes returns an error unless the guard passes with the unchanged module: a
+// test that always fails would catch everything.
+func (h *harness) passes(guard string) error {
+	fmt.Fprintf(h.log, "mutants: %s with the unchanged module\n", guard)
+	v, err := h.lab.guard(guard, h.lab.original())
+	if err == nil && v != passed {
+		err = errors.New("fails without a mutant, so it guards nothing")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", guard, err)
+	}
+	return nil
+}
+
+// try builds one mutant and runs its guard. The copy of the tree is as before
+// afterwards.
+func (h *harness) try(m mutant) (v verdict, err error) {
+	fmt.Fprintf(h.log, "mutants: %s: %s\n", m.name, m.breaks)
+	restore, err := h.lab.mutate(m)
+	if err != nil {
+		return passed, err
+	}
+	defer func() { err = errors.Join(err, restore()) }()
+	module, err := h.lab.build(m.name)
+	if err != nil {
+		return passed, err
+	}
+	return h.lab.guard(m.guard, module)
+}

@@ -1,0 +1,84 @@
+package main
+
+// mutant is one broken mechanism.
+type mutant struct {
+	name   string
+	breaks string // what it breaks, for people
+	guard  string // the guest test, or subtest, that must notice
+	edits  []edit
+}
+
+var table = []mutant{
+	{
+		name:   "no-flush",
+		breaks: "home does not ask for flushes when page tables change",
+		guard:  "TestCoherence",
+		edits:  []edit{{"module/space.c", "\tcpus = flush(s);\n", "\tcpus = 0;\n"}},
+	},
+	{
+		name:   "flush-not-done",
+		breaks: "an application CPU acknowledges a flush without flushing",
+		guard:  "TestCoherence",
+		edits: []edit{{"kernel/space/space.go",
+			"\t\tcpu.WriteCR3(window.Config().UserTop)\n\t}\n\tstat.Inc(abi.CFlush)\n",
+			"\t}\n\tstat.Inc(abi.CFlush)\n"}},
+	},
+	{
+		name:   "flush-not-awaited",
+		breaks: "home does not wait for the acknowledgement of a flush",
+		guard:  "TestCoherence",
+		edits: []edit{{"module/space.c",
+			"while (READ_ONCE(a->head->flush_ack) < want) {",
+			"while (READ_ONCE(a->head->flush_ack) > want) {"}},
+	},
+	{
+		name:   "top-entries-stale",
+		breaks: "top-level entries are not copied afresh",
+		guard:  "TestTopEntry",
+		edits: []edit{{"module/space.c",
+			"\tif (changed)\n\t\tvirt_store_release(&s->page->generation, s->page->generation + 1);\n",
+			"\tif (changed && !s->page->generation)\n\t\tvirt_store_release(&s->page->generation, 1);\n"}},
+	},
+	{
+		name:   "no-fpu-save",
+		breaks: "the extended state is not saved when a thread goes home",
+		guard:  "TestFPU",
+		edits: []edit{{"kernel/slot/regs.go",
+			"\tcpu.XSave(&f.XMM, window.SlotFPU(), s.XMask)\n", ""}},
+	},
+	{
+		name:   "segment-bases-lost",
+		breaks: "segment bases that changed away are not restored at home",
+		guard:  "TestSegments",
+		edits: []edit{{"module/regs.c",
+			"\tcurrent->thread.fsbase = s->fsbase;\n\twrmsrl(MSR_FS_BASE, s->fsbase);\n" +
+				"\tcurrent->thread.gsbase = s->gsbase;\n\twrmsrl(MSR_KERNEL_GS_BASE, s->gsbase);\n", ""}},
+	},
+	{
+		name:   "no-recall",
+		breaks: "a signal does not recall a thread that is away",
+		guard:  "TestSignals/recall_3000",
+		edits: []edit{{"module/visit.c",
+			"if (arrived || signal_pending(current) ||", "if (arrived || fatal_signal_pending(current) ||"}},
+	},
+	{
+		name:   "recall-not-tested",
+		breaks: "an application CPU does not test the recall flag before user mode",
+		guard:  "TestSignals/recall_3000",
+		edits: []edit{{"kernel/slot/slot.go",
+			"return atomic.LoadUint32(&window.Head(Index()).Recall) != 0", "return false"}},
+	},
+	{
+		name:   "children-not-adopted",
+		breaks: "children and new threads are not adopted",
+		guard:  "TestParallel",
+		edits:  []edit{{"module/probe.c", "\tthread_inherit(parent, child);\n", ""}},
+	},
+	{
+		name:   "time-not-credited",
+		breaks: "time away is not charged to the thread",
+		guard:  "TestCPUTime",
+		edits: []edit{{"module/account.c",
+			"if (cycles - t->credited > charged) {", "if (cycles < t->credited) {"}},
+	},
+}
