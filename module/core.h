@@ -27,7 +27,8 @@ struct acpu {
 	u32 apicid;
 	bool was_online;		/* taken from Linux by remove_cpu() */
 	bool started;
-	bool failed;			/* READ_ONCE/WRITE_ONCE */
+	bool failing;			/* fail.c: whoever sets it ends the CPU */
+	bool failed;			/* it has stopped; READ_ONCE/WRITE_ONCE */
 	struct apk_cpu *cfg;
 	struct apk_stat *stat;
 	struct apk_log *log;

@@ -19,17 +19,21 @@ static struct irq_domain *domain;
 static int virq;
 
 /*
- * Tells application CPUs where the bell is now. The destination in irqd_cfg()
- * is a logical id in some APIC modes, so that the physical one is looked up.
- * One of them may read between the two stores: what then rings at the wrong
- * CPU is lost, and the bootstrap thread's wait, which is bounded, looks again.
+ * Tells application CPUs where the bell is now, in one store, as they read it.
+ * The destination in irqd_cfg() is a logical id in some APIC modes, so that
+ * the physical one is looked up.
  */
 static void publish(struct irq_data *data)
 {
 	unsigned int cpu = cpumask_first(irq_data_get_effective_affinity_mask(data));
+	union {
+		u32 word[2];	/* bell_apicid, bell_vector */
+		u64 both;
+	} bell = { { per_cpu(x86_cpu_to_apicid, cpu), irqd_cfg(data)->vector } };
 
-	WRITE_ONCE(apk_global->bell_apicid, per_cpu(x86_cpu_to_apicid, cpu));
-	WRITE_ONCE(apk_global->bell_vector, irqd_cfg(data)->vector);
+	BUILD_BUG_ON(offsetof(struct apk_global, bell_vector) !=
+		     offsetof(struct apk_global, bell_apicid) + sizeof(u32));
+	WRITE_ONCE(*(u64 *)&apk_global->bell_apicid, bell.both);
 }
 
 static int doorbell_set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)

@@ -37,13 +37,21 @@ static void settle(struct acpu *a)
 	apk_xchg64(&a->head->flush_ack, U64_MAX);
 }
 
+/*
+ * failed is set only when the CPU has stopped: until then its thread may still
+ * run and its translations be used. A second caller waits for that.
+ */
 void acpu_fail(struct acpu *a, const char *why)
 {
-	if (__atomic_exchange_n(&a->failed, true, __ATOMIC_SEQ_CST))
+	if (__atomic_exchange_n(&a->failing, true, __ATOMIC_SEQ_CST)) {
+		while (!READ_ONCE(a->failed))
+			cpu_relax();
 		return;
+	}
 	start_stop(a);
 	udelay(INIT_US);
 	settle(a);
+	virt_store_release(&a->failed, true);
 	pr_err("CPU %u is stopped: %s; its threads are killed, unload and load the module to get it back\n",
 	       a->linux_cpu, why);
 	irq_work_queue(&wake_work);
@@ -68,9 +76,10 @@ void acpu_report(struct acpu *a)
 	const struct apk_fatal *f = &a->cfg->fatal;
 	u32 kind = f->kind < ARRAY_SIZE(kinds) ? f->kind : APK_FATAL_NONE;
 
-	if (__atomic_exchange_n(&a->failed, true, __ATOMIC_SEQ_CST))
+	if (__atomic_exchange_n(&a->failing, true, __ATOMIC_SEQ_CST))
 		return;
 	settle(a);
+	virt_store_release(&a->failed, true);
 	pr_err("CPU %u: the application kernel failed (%s) at %.64s:%u: %.64s\n",
 	       a->linux_cpu, kinds[kind], f->file, f->line, f->text);
 	pr_err("CPU %u: vector %llu error %#llx rip %#llx rsp %#llx cr2 %#llx; its thread goes on at home\n",
@@ -84,9 +93,9 @@ static int on_panic(struct notifier_block *nb, unsigned long event, void *arg)
 	unsigned int i;
 
 	for (i = 0; i < apk_nr_cpus; i++) {
-		WRITE_ONCE(apk_cpus[i].failed, true);
 		start_stop(&apk_cpus[i]);
 		settle(&apk_cpus[i]);
+		WRITE_ONCE(apk_cpus[i].failed, true);
 	}
 	return NOTIFY_DONE;
 }
@@ -101,9 +110,9 @@ static int on_reboot(struct notifier_block *nb, unsigned long event, void *arg)
 
 		if (!READ_ONCE(a->failed))
 			acpu_park(a);
-		WRITE_ONCE(a->failed, true);
 		start_stop(a);
 		settle(a);
+		WRITE_ONCE(a->failed, true);
 	}
 	thread_wake_all();
 	return NOTIFY_DONE;

@@ -179,6 +179,7 @@ static const struct part {
 	{ doorbell_init,	doorbell_exit },
 	{ fail_init,		fail_exit },
 	{ acpu_init,		acpu_exit },
+	{ watch_init,		watch_exit },
 	{ sysfs_init,		sysfs_exit },
 	{ dev_init,		dev_exit },
 };

@@ -144,9 +144,9 @@ static void notify(struct acpu *a, struct apk_head *h)
 	}
 }
 
-bool place_ready(struct thread *t, struct apk_head *h, struct acpu *first)
+bool place_ready(struct thread *t, struct apk_head *h, struct acpu **cpu)
 {
-	struct acpu *a = first;
+	struct acpu *a = *cpu;
 	unsigned long flags;
 	unsigned int i;
 	bool done;
@@ -163,6 +163,7 @@ bool place_ready(struct thread *t, struct apk_head *h, struct acpu *first)
 	if (done)
 		notify(a, h);
 	local_irq_restore(flags);
+	*cpu = a;
 	if (!done)
 		__atomic_store_n(&h->state, APK_HOME, __ATOMIC_SEQ_CST);
 	return done;

@@ -63,6 +63,10 @@ void slot_exit(void);
 /* acpu.c */
 int acpu_park(struct acpu *a);	/* its threads go home, it stops; -ETIMEDOUT: it did not answer */
 
+/* watch.c: finds CPUs that hang while idle. */
+int watch_init(void);
+void watch_exit(void);
+
 /* main.c: parameters that only the platform half looks at. */
 extern char *apk_param_idle;		/* idle= */
 extern bool apk_param_allow_smt;	/* allow_smt= */

@@ -84,11 +84,12 @@ void policy_inherit(struct thread *child, const struct thread *parent);
 /*
  * place.c: which application CPU. place_allowed() computes into head.cpus
  * where current may run and says whether there is any; place_ready() makes
- * the slot READY and queues it, false: every queue is full.
+ * the slot READY and queues it, at *cpu if there is room and sets *cpu to
+ * where; false: every queue is full.
  */
 bool place_allowed(struct thread *t, struct apk_head *h);
 struct acpu *place_choose(struct apk_head *h);
-bool place_ready(struct thread *t, struct apk_head *h, struct acpu *first);
+bool place_ready(struct thread *t, struct apk_head *h, struct acpu **cpu);
 
 /* account.c: the time away is CPU time of the thread. */
 void account_away(struct thread *t, u64 cycles, u64 charged);

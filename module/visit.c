@@ -37,7 +37,7 @@ struct visit {
 	struct thread *t;
 	struct apk_head *h;
 	struct apk_slot *s;
-	struct acpu *cpu;	/* where it was queued last */
+	struct acpu *cpu;	/* where home queued it last */
 	u64 cycles;		/* slot.cycles when it began */
 	u64 charged;		/* TSC cycles polled while it was away: Linux charges them itself */
 	u64 cost;		/* TSC cycles that preparing and collecting took */
@@ -135,7 +135,8 @@ static bool recall(struct visit *v)
 		if ((state & APK_STATE_MASK) == APK_READY) {
 			if (__atomic_compare_exchange_n(&h->state, &state, APK_HOME, false,
 							__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-				v->s->event = APK_EV_NONE;
+				/* It may have run and been requeued: the slot has its registers. */
+				v->s->event = APK_EV_RECALL;
 				apk_count(APK_H_WITHDRAWN);
 				return true;
 			}
@@ -204,7 +205,7 @@ static bool send(struct visit *v)
 	WRITE_ONCE(v->h->recall, 0);
 	space_sync(v->t->space);
 	trace_apkern_visit(v->t->slot, v->cpu->linux_cpu, v->s->regs.rip);
-	return place_ready(v->t, v->h, v->cpu);
+	return place_ready(v->t, v->h, &v->cpu);
 }
 
 /* Another thread of this mm may be bound to it; an exec leaves the old one. */
@@ -274,12 +275,8 @@ static enum apk_home_counter home_counter(u32 event)
 static bool away(struct visit *v)
 {
 	for (;;) {
-		if (!wait_for_event(v)) {
-			if (!recall(v))
-				return false;
-			if (v->s->event == APK_EV_NONE)
-				return true;
-		}
+		if (!wait_for_event(v) && !recall(v))
+			return false;
 		account_away(v->t, v->s->cycles, v->charged);
 		v->charged = 0;
 		if (v->s->event != APK_EV_FAULT || signal_pending(current) ||
@@ -302,10 +299,6 @@ static void come_home(struct visit *v, struct pt_regs *regs)
 	struct thread *t = v->t;
 	u64 start = rdtsc_ordered();
 
-	if (v->s->event == APK_EV_NONE) {
-		rseq_return();	/* withdrawn: nothing but the processor number changed */
-		return;
-	}
 	regs_load(v->s, regs);
 	rseq_return();
 	__atomic_store_n(&v->h->state, APK_HOME, __ATOMIC_RELEASE);

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Finds application CPUs that hang although threads wait for them. One that
+ * hangs with a thread is found by whoever recalls that thread or flushes its
+ * address space; but a thread that is queued there would wait for good.
+ *
+ * A healthy CPU is not disturbed: it polls for a fraction of a second and then
+ * halts, and one with threads in its queue runs them by turns. Only one that
+ * has done neither from one look to the next is asked to answer a flush
+ * request, and fails when it has not by the following look.
+ */
+#include <linux/workqueue.h>
+#include "compat.h"
+#include "platform.h"
+
+#define LOOK_PERIOD	HZ
+
+/* What the last look at a CPU found. */
+struct look {
+	u64 progress;
+	u64 asked;	/* the flush request it must have answered; 0: none */
+};
+
+static struct look looks[APK_MAX_CPUS];
+static void look_at_all(struct work_struct *work);
+/* Deferrable: threads that wait keep home awake, and without any there is no hurry. */
+static DECLARE_DEFERRABLE_WORK(watch_work, look_at_all);
+
+static bool has_work(struct acpu *a)
+{
+	return READ_ONCE(a->head->state) == APK_CPU_POLL ||
+	       READ_ONCE(a->runq->head) != READ_ONCE(a->runq->tail);
+}
+
+static void look_at(struct acpu *a, struct look *l)
+{
+	u64 progress = READ_ONCE(a->stat->count[APK_C_RUN]) +
+		       READ_ONCE(a->stat->count[APK_C_HALT]);
+
+	if (READ_ONCE(a->failed))
+		return;
+	if (l->asked && READ_ONCE(a->head->flush_ack) < l->asked) {
+		acpu_fail(a, "it hangs");
+		return;
+	}
+	l->asked = 0;
+	if (has_work(a) && progress == l->progress) {
+		l->asked = __atomic_add_fetch(&a->head->flush_req, 1, __ATOMIC_SEQ_CST);
+		acpu_ipi(a, APK_VEC_FLUSH);
+	}
+	l->progress = progress;
+}
+
+static void look_at_all(struct work_struct *work)
+{
+	unsigned int i;
+
+	for (i = 0; i < apk_nr_cpus; i++)
+		look_at(&apk_cpus[i], &looks[i]);
+	schedule_delayed_work(&watch_work, LOOK_PERIOD);
+}
+
+int watch_init(void)
+{
+	memset(looks, 0, sizeof(looks));
+	schedule_delayed_work(&watch_work, LOOK_PERIOD);
+	return 0;
+}
+
+void watch_exit(void)
+{
+	cancel_delayed_work_sync(&watch_work);
+}
