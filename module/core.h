@@ -19,7 +19,8 @@
 
 /*
  * One application CPU. Set up by acpu.c before any thread can visit and
- * constant while the module is loaded, but for failed, which only goes up.
+ * constant while the module is loaded, but for what says that it failed,
+ * which only goes up.
  */
 struct acpu {
 	unsigned int index;		/* in apk_cpus[], global->cpu[], global->runq[] */
@@ -29,6 +30,7 @@ struct acpu {
 	bool started;
 	bool failing;			/* fail.c: whoever sets it ends the CPU */
 	bool failed;			/* it has stopped; READ_ONCE/WRITE_ONCE */
+	const char *why;		/* what acpu_fail() was told; NULL: it failed by itself, or not */
 	struct apk_cpu *cfg;
 	struct apk_stat *stat;
 	struct apk_log *log;

@@ -39,20 +39,36 @@ static void settle(struct acpu *a)
 
 /*
  * failed is set only when the CPU has stopped: until then its thread may still
- * run and its translations be used. A second caller waits for that.
+ * run and its translations be used. A second caller waits for that, so that
+ * the first must not be interrupted by one. Returns whether this was the first.
  */
+static bool stop_once(struct acpu *a, const char *why)
+{
+	unsigned long flags;
+	bool first;
+
+	local_irq_save(flags);
+	first = !__atomic_exchange_n(&a->failing, true, __ATOMIC_SEQ_CST);
+	if (first) {
+		start_stop(a);
+		udelay(INIT_US);
+		settle(a);
+		WRITE_ONCE(a->why, why);
+		/* What settle() wrote is there for whoever sees the CPU as failed. */
+		virt_store_release(&a->failed, true);
+	}
+	local_irq_restore(flags);
+	return first;
+}
+
 void acpu_fail(struct acpu *a, const char *why)
 {
-	if (__atomic_exchange_n(&a->failing, true, __ATOMIC_SEQ_CST)) {
+	if (!stop_once(a, why)) {
 		while (!READ_ONCE(a->failed))
 			cpu_relax();
 		return;
 	}
-	start_stop(a);
-	udelay(INIT_US);
-	settle(a);
-	virt_store_release(&a->failed, true);
-	pr_err("CPU %u is stopped: %s; its threads are killed, unload and load the module to get it back\n",
+	pr_err("CPU %u is stopped: %s; a thread it was running is killed; load the module again to get the CPU back\n",
 	       a->linux_cpu, why);
 	irq_work_queue(&wake_work);
 }
@@ -79,6 +95,7 @@ void acpu_report(struct acpu *a)
 	if (__atomic_exchange_n(&a->failing, true, __ATOMIC_SEQ_CST))
 		return;
 	settle(a);
+	/* As in stop_once(). */
 	virt_store_release(&a->failed, true);
 	pr_err("CPU %u: the application kernel failed (%s) at %.64s:%u: %.64s\n",
 	       a->linux_cpu, kinds[kind], f->file, f->line, f->text);

@@ -196,9 +196,10 @@ static ssize_t space_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 static ssize_t fatal_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	const struct apk_fatal *f = &cpu_of(kobj)->cfg->fatal;
+	const char *why = READ_ONCE(cpu_of(kobj)->why);
 
 	if (READ_ONCE(f->kind) == APK_FATAL_NONE)
-		return sysfs_emit(buf, "\n");
+		return sysfs_emit(buf, "%s\n", why ?: "");
 	return sysfs_emit(buf, "%.64s:%u: %.64s\n", f->file, f->line, f->text);
 }
 

@@ -145,8 +145,8 @@ func TestCoherence(t *testing.T) {
 		name            string
 		readers, rounds int
 	}{
-		{"dontneed", 2, 300}, {"munmap", 1, 600}, {"mremap", 2, 300},
-		{"remap", 2, 1000}, {"truncate", 1, 500}, {"protect", 1, 400},
+		{"dontneed", 1, 40}, {"munmap", 1, 150}, {"mremap", 2, 150},
+		{"remap", 2, 2500}, {"truncate", 1, 150}, {"protect", 1, 150},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := succeed(t, preload, program("coherence"), c.name, fmt.Sprint(c.readers), fmt.Sprint(c.rounds))

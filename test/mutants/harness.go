@@ -85,7 +85,7 @@ func (h *harness) passes(guard string) error {
 	fmt.Fprintf(h.log, "mutants: %s with the unchanged module\n", guard)
 	v, err := h.lab.guard(guard, h.lab.original())
 	if err == nil && v != passed {
-		err = errors.New("fails without a mutant, so it guards nothing")
+		err = errors.New("does not pass with the unchanged module, so it cannot tell anything; see build/mutants/apkern.log")
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", guard, err)

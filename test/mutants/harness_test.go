@@ -97,7 +97,7 @@ func TestStepsThatFail(t *testing.T) {
 func TestGuardMustPassFirst(t *testing.T) {
 	for _, v := range []verdict{failed, broke} {
 		l := &fakeLab{verdicts: map[string]verdict{"original": v, "a": failed}}
-		if _, err := try(l, "a"); err == nil || !strings.Contains(err.Error(), "guards nothing") {
+		if _, err := try(l, "a"); err == nil || !strings.Contains(err.Error(), "cannot tell anything") {
 			t.Errorf("got %v", err)
 		}
 	}
