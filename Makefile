@@ -86,7 +86,7 @@ clean: ## remove everything that was built
 
 .PHONY: FORCE programs
 bin/apkern: FORCE
-	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/apkern
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags="-E apkern/internal/launch.Entry" -o $@ ./cmd/apkern
 
 build/kernel.blob: FORCE
 	@$(GO) run ./cmd/kimage -o $@.new -elf build/kernel.elf

@@ -193,6 +193,8 @@ type Head struct {
 	Phys     uint64
 	Since    uint64
 	CPUs     [CPUWords]uint64
+	Brief    uint32
+	_        [15]uint32
 }
 
 // Cell is struct apk_cell.

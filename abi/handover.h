@@ -186,7 +186,7 @@ enum apk_state {
 #define APK_STATE_MASK	0xff
 #define APK_STATE_CPU_SHIFT 8
 
-/* The public part of a slot, one cache line, in the global region. */
+/* The public part of a slot, two cache lines, in the global region. */
 struct apk_head {
 	u32 state;
 	u32 recall;		/* home sets it, then looks at state and interrupts; home clears it in state HOME or EVENT */
@@ -195,6 +195,8 @@ struct apk_head {
 	u64 phys;		/* of the slot; constant while the slot exists */
 	u64 since;		/* TSC when it last began to run; 0 while it does not. For home's accounting */
 	u64 cpus[APK_CPU_WORDS]; /* CPU indexes it may run on */
+	u32 brief;		/* its last stay was far shorter than a slice, written by the CPU: it may interrupt one */
+	u32 pad[15];
 };
 
 /*

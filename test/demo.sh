@@ -55,6 +55,10 @@ printf '  %-20s %s\n' 'apkern run:' "$(apkern run -- "$demo/whereami" 3)"
 printf '  %-20s %s\n' 'startup library:' "$(LD_PRELOAD=/lib/libstartup.so.1 "$demo/whereami" 3)"
 printf '  %-20s %s\n' 'apkern run -c 2:' "$(apkern run -c 2 -- "$demo/whereami" 3)"
 
+# Debian's own: a python3 earlier on PATH may be a wrapper of many processes.
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+
 cat >hello.c <<'C'
 #include <stdio.h>
 int main(void) { puts("hello"); return 0; }
@@ -69,7 +73,7 @@ print(sums, subprocess.run(["echo", "child"], capture_output=True).stdout)
 PY
 
 show 'ls -l /usr' ls -l /usr
-show 'python3: four threads and a child' python3 threads.py
+show 'python3: four threads and a child' "$python" threads.py
 show 'gcc compiles hello.c' gcc -o hello hello.c
 show 'a pipeline of bash' bash -c 'for i in 3 1 2; do echo $i; done | sort | tee sorted | wc -l; cat sorted'
 

@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -32,6 +33,8 @@ type Config struct {
 	Memory   string // QEMU's syntax
 	CPUModel string // QEMU's name
 	Append   string // added to the kernel's command line
+	Drop     string // word to leave out of it, as "noreplace-smp"
+	Whole    bool   // boot the kernel's file as it is: slower, but it sets up five levels of page tables
 	Shares   []string
 
 	Init    string // statically linked program that calls guest.Main as /init
@@ -130,9 +133,12 @@ func (c *Config) progress(what string) {
 
 // spec prepares the machine; its files are in dir.
 func (c *Config) spec(dir string) (Spec, error) {
-	image, err := bootImage(c.Kernel.File, c.CacheDir)
-	if err != nil {
-		return Spec{}, err
+	image := c.Kernel.File
+	if !c.Whole {
+		var err error
+		if image, err = bootImage(image, c.CacheDir); err != nil {
+			return Spec{}, err
+		}
 	}
 	modules, err := readModules(c.Kernel)
 	if err != nil {
@@ -169,6 +175,7 @@ func (c *Config) cmdLine() string {
 		"console=ttyS0", "loglevel=5", "panic=-1", "random.trust_cpu=on",
 		fmt.Sprintf("maxcpus=%d", c.Home), "noreplace-smp", "tsc=reliable",
 	}
+	words = slices.DeleteFunc(words, func(w string) bool { return w == c.Drop })
 	if c.Append != "" {
 		words = append(words, c.Append)
 	}

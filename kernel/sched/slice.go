@@ -34,6 +34,26 @@ func JoinSlice() {
 	}
 }
 
+// briefPart is how much shorter than a time slice a stay must be to be brief.
+const briefPart = 8
+
+// Brief returns 1 for a stay of that many TSC cycles that left most of its
+// slice, else 0 (abi.Head.Brief).
+func Brief(cycles uint64) uint32 {
+	if cycles < atomic.LoadUint64(&window.Global().SliceCycles)/briefPart {
+		return 1
+	}
+	return 0
+}
+
+// Yields says whether the running thread gives way at once to the one that
+// waits next. A thread that comes back from a call would otherwise wait out a
+// whole slice of one that computes, once a call.
+func Yields() bool {
+	_, next, ok := peek(Own())
+	return ok && atomic.LoadUint32(&window.Head(next).Brief) != 0
+}
+
 // EndSlice is called when the timer fired. It says whether others wait.
 func EndSlice() bool {
 	atomic.StoreUint32(&window.Self().Ticking, 0)

@@ -96,6 +96,7 @@ func release() (index uint32) {
 	if h.Since != 0 {
 		cycles := cpu.ReadTSC() - h.Since
 		window.Slot().Cycles += cycles
+		atomic.StoreUint32(&h.Brief, sched.Brief(cycles))
 		stat.Add(abi.CUserCycles, cycles)
 		atomic.StoreUint64(&h.Since, 0)
 	}

@@ -100,6 +100,9 @@ func interrupt(a Action) {
 func userInterrupt(a Action) uint64 {
 	switch a {
 	case ActResched:
+		if sched.Yields() {
+			return preempt()
+		}
 		sched.JoinSlice()
 	case ActTimer:
 		if sched.EndSlice() {

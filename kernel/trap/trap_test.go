@@ -162,6 +162,29 @@ func TestSliceBeginsWhenOthersWait(t *testing.T) {
 	}
 }
 
+// TestBriefThreadInterruptsASlice: a thread that leaves soon after it came need
+// not wait for one that computes; any other gets its turn by time slice.
+func TestBriefThreadInterruptsASlice(t *testing.T) {
+	for _, brief := range []uint32{0, 1} {
+		m, _ := running(t)
+		m.AddSlot(5)
+		m.Global.Head[5].State, m.Global.Head[5].Brief = abi.Ready, brief
+		if !sched.Push(sched.Own(), 5) {
+			t.Fatal("queue full")
+		}
+		want, state := uint64(Resume), uint32(abi.Away)
+		if brief != 0 {
+			want, state = Leave, abi.Ready
+		}
+		if got := enter(m, abi.VecResched); got != want {
+			t.Errorf("brief %d: %d, want %d", brief, got, want)
+		}
+		if got := m.Global.Head[3].State & abi.StateMask; got != state {
+			t.Errorf("brief %d: the running thread's state is %d, want %d", brief, got, state)
+		}
+	}
+}
+
 func TestPreempt(t *testing.T) {
 	m, p := running(t)
 	m.AddSlot(4)

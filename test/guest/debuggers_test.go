@@ -104,7 +104,7 @@ break factorial
 run
 backtrace
 print n
-info registers rip rax rsp eflags
+info registers rip rdi rsp eflags
 continue
 backtrace
 delete

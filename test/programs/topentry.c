@@ -18,9 +18,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define PAGE		4096UL
 #define STEPS		16
+#define REUSES		8
+#define POISON		0xbadbadbadbadbadb
+#define GRACE_PERIOD	30000	/* microseconds: Linux frees page tables when an RCU grace period is over */
 #define FOUR_LEVELS	(1UL << 39)	/* 512 GiB */
 #define FIVE_LEVELS	(1UL << 48)	/* 256 TiB */
 #define TRIES		100000		/* reads until one must have been away on both sides */
@@ -105,21 +109,25 @@ static volatile uint64_t *map(uint64_t where)
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
-/* Uses the page tables that munmap freed for something else. */
-static void reuse_tables(uint64_t where)
+/*
+ * Makes or removes mappings that need as many page tables as the one just
+ * removed, at the same place in them: one is likely to get the freed tables. A
+ * reader whose top-level entry is stale then reads its contents at the old address.
+ */
+static void reuse_tables(uint64_t where, uint64_t step, bool make)
 {
-	for (int i = 1; i <= 3; i++) {
-		volatile uint64_t *p = map(where + i * (1UL << 21));
+	for (int i = 1; i <= REUSES; i++) {
+		void *at = (void *)(where + (STEPS + i) * step);
 
-		if (p != MAP_FAILED) {
-			*p = i;
-			must(munmap((void *)p, PAGE));
-		}
+		if (!make)
+			munmap(at, PAGE);	/* some may not be there */
+		else if (map((uint64_t)at) == at)
+			*(volatile uint64_t *)at = POISON;
 	}
 }
 
 /* Returns false when the address is taken or beyond the processor's reach. */
-static bool one_step(uint64_t where, uint64_t value)
+static bool one_step(uint64_t where, uint64_t step, uint64_t value)
 {
 	volatile uint64_t *p = map(where);
 
@@ -132,8 +140,10 @@ static bool one_step(uint64_t where, uint64_t value)
 	*p = value + 1;
 	ask(READ, p, value + 1);
 	must(munmap((void *)p, PAGE));
-	reuse_tables(where + (where >= FIVE_LEVELS ? FIVE_LEVELS : FOUR_LEVELS) * STEPS);
+	usleep(GRACE_PERIOD);
+	reuse_tables(where, step, true);
 	ask(FAULT, p, 0);
+	reuse_tables(where, step, false);
 	return true;
 }
 
@@ -143,13 +153,13 @@ static unsigned long steps_of(uint64_t size, long rounds)
 
 	for (long round = 0; round < rounds; round++)
 		for (uint64_t i = 1; i <= STEPS; i++)
-			made += one_step(size * (i + 1) + 0x7000000, round * 1000 + i);
+			made += one_step(size * (i + 1) + 0x7000000, size, round * 1000 + i);
 	return made;
 }
 
 int main(int argc, char **argv)
 {
-	long rounds = argument(argc, argv, 1, 50);
+	long rounds = argument(argc, argv, 1, 5);
 	struct sigaction sa = { .sa_sigaction = on_segv, .sa_flags = SA_SIGINFO };
 	unsigned long four, five;
 	pthread_t thread;
