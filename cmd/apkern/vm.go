@@ -50,6 +50,7 @@ type vmOptions struct {
 	dirs     []string
 	env      []string
 	append   string
+	gdb      string
 	drop     string
 	whole    bool
 	noModule bool
@@ -67,6 +68,7 @@ func (o *vmOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.memory, "memory", "2G", "memory `SIZE`")
 	f.StringArrayVar(&o.dirs, "dir", nil, "share this `HOSTDIR` read-write at the same path; may be repeated")
 	f.StringArrayVar(&o.env, "env", nil, "set `NAME=VALUE`, or pass on NAME, in the command's environment; may be repeated")
+	f.StringVar(&o.gdb, "gdb", "", "let gdb attach to the machine's CPUs at this TCP `ADDRESS`, as localhost:1234")
 	f.StringVar(&o.append, "append", "", "add `PARAMS` to the kernel's command line")
 	f.StringVar(&o.drop, "drop", "", "leave `WORD` out of the kernel's command line, as noreplace-smp")
 	f.BoolVar(&o.whole, "whole", false, "boot the kernel's file as it is: slower, but only so it uses five levels of page tables")
@@ -118,7 +120,8 @@ func (o *vmOptions) config(args []string) (*vm.Config, error) {
 	cache = filepath.Join(cache, "apkern")
 	c := &vm.Config{
 		Hypervisor: newHypervisor(cache), CacheDir: cache,
-		CPUs: o.cpus, Home: home, Memory: o.memory, CPUModel: o.cpu, Append: o.append, Drop: o.drop, Whole: o.whole,
+		CPUs: o.cpus, Home: home, Memory: o.memory, CPUModel: o.cpu, GDB: o.gdb,
+		Append: o.append, Drop: o.drop, Whole: o.whole,
 		Params: o.params, Args: args, Progress: progress(),
 	}
 	if c.Init, err = initProgram(); err != nil {

@@ -16,6 +16,7 @@ type Spec struct {
 	CPUs      int
 	Memory    string // QEMU's syntax: 2G
 	CPUModel  string // QEMU's name
+	GDB       string // TCP address QEMU's gdb server listens on, as localhost:1234; "": none
 	Console   string // file for what the guest writes to its first serial port
 }
 

@@ -159,6 +159,9 @@ func qemuArgs(accel string, s Spec) []string {
 			"-chardev", fmt.Sprintf("socket,id=ch%d,fd=%d", i, firstExtraFile+i),
 			"-device", fmt.Sprintf("virtserialport,chardev=ch%d,name=%s", i, name))
 	}
+	if s.GDB != "" {
+		args = append(args, "-gdb", "tcp:"+option(s.GDB))
+	}
 	args = append(args, share(guest.RootTag, s.Root, ",readonly=on")...)
 	for _, d := range s.Shares {
 		args = append(args, share(d.Tag, d.Path, "")...)

@@ -32,6 +32,7 @@ type Config struct {
 	Kernel   Kernel // FindKernel
 	Memory   string // QEMU's syntax
 	CPUModel string // QEMU's name
+	GDB      string // address of a gdb server on the machine's CPUs, as localhost:1234; "": none
 	Append   string // added to the kernel's command line
 	Drop     string // word to leave out of it, as "noreplace-smp"
 	Whole    bool   // boot the kernel's file as it is: slower, but it sets up five levels of page tables
@@ -154,7 +155,7 @@ func (c *Config) spec(dir string) (Spec, error) {
 	}
 	s := Spec{
 		Kernel: image, Initramfs: initramfs.Name(), CmdLine: c.cmdLine(), Root: "/",
-		CPUs: c.CPUs, Memory: c.Memory, CPUModel: c.CPUModel,
+		CPUs: c.CPUs, Memory: c.Memory, CPUModel: c.CPUModel, GDB: c.GDB,
 		Console: filepath.Join(dir, "console.log"),
 	}
 	for i, path := range c.Shares {

@@ -106,7 +106,7 @@ func TestSeveralHomes(t *testing.T) {
 	each(t, "stopcont 10", "storm 1000", "recall 1000", "rseq 6 100000", "forks", "fpu 100")
 	succeed(t, preload, program("parallel"), "2", "200")
 	succeed(t, preload, program("futexop"), "50000")
-	succeed(t, preload, program("coherence"), "munmap", "2", "200")
+	succeed(t, preload, program("coherence"), "munmap", "1", "60")
 	for range 50 {
 		killOnce(t, 0)
 	}
