@@ -41,7 +41,12 @@ func busyCPU(t *testing.T, pid int) int {
 func inject(t *testing.T, cpu int, command uint32) {
 	t.Helper()
 	r := injectRequest(cpu, command)
-	if err := ioctl(openDevice(t), abi.IocInject, &r); err != nil {
+	fd, err := unix.Open(abi.Device, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd) // at once: the module is to be unloaded in the same test
+	if err := ioctl(fd, abi.IocInject, &r); err != nil {
 		t.Fatalf("inject %d into CPU %d: %v", command, cpu, err)
 	}
 }
