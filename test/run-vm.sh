@@ -15,21 +15,21 @@ guest=${GUEST:-build/guest.test}
 # A test that is in no boot, or in one that does not exist, would never run:
 # below the list is compared with the tests that the binary has.
 boots='
-programs   5m  --                                  TestDifferential|TestProcesses
-away       5m  --                                  TestAwayProofFailsNatively|TestParallel|TestCrowd|TestRunStatuses|TestPolicy|TestPolicyComputing|TestCPUTime
-signals    5m  --                                  TestSignals|TestFPU|TestSegments|TestRseq
-coherence  5m  --                                  TestCoherence|TestTopEntry
-4-level    3m  --cpu=max,la57=off                  TestTopEntry|TestFPU
-debuggers  5m  --                                  TestStraceSequence|TestStraceAway|TestStraceAttach|TestGDBSession|TestGDBAttach
-interface  3m  --                                  TestRequests|TestMapping|TestUnprivileged|TestInjectRefused|TestModuleInformation|TestOptOut|TestNoModule
-parameters 3m  --no-module                         TestParameters|TestSecondLoad
-lifecycle  5m  --no-module                         TestLoadUnload|TestUnloadBusy
-kill       5m  --                                  TestKill
-crash      4m  --no-module                         TestInjectedCrash
-hang       3m  --no-module                         TestInjectedHang
-locks      2m  --no-module|--drop=noreplace-smp    TestLockPrefixes
-taken      3m  --no-module|--home=0-3              TestTaken
-homes      5m  --home=0-1                          TestSeveralHomes
+programs   12m  --                                  TestDifferential|TestProcesses
+away       12m  --                                  TestAwayProofFailsNatively|TestParallel|TestCrowd|TestRunStatuses|TestPolicy|TestPolicyComputing|TestCPUTime
+signals    12m  --                                  TestSignals|TestFPU|TestSegments|TestRseq
+coherence  12m  --                                  TestCoherence|TestTopEntry
+4-level    12m  --cpu=max,la57=off                  TestTopEntry|TestFPU
+debuggers  12m  --                                  TestStraceSequence|TestStraceAway|TestStraceAttach|TestGDBSession|TestGDBAttach
+interface  8m   --                                  TestRequests|TestMapping|TestUnprivileged|TestInjectRefused|TestModuleInformation|TestOptOut|TestNoModule
+parameters 8m   --no-module                         TestParameters|TestSecondLoad
+lifecycle  12m  --no-module                         TestLoadUnload|TestUnloadBusy
+kill       12m  --                                  TestKill
+crash      12m  --no-module                         TestInjectedCrash
+hang       8m   --no-module                         TestInjectedHang
+locks      2m   --no-module|--drop=noreplace-smp    TestLockPrefixes
+taken      8m   --no-module|--home=0-3              TestTaken
+homes      12m  --home=0-1                          TestSeveralHomes
 '
 
 # boot NAME LIMIT FLAGS TESTS: FLAGS are separated by |; -- stands for none.
