@@ -128,7 +128,8 @@ func (l *kernelLog) ours() []string {
 	return ours
 }
 
-var complaint = regexp.MustCompile(`BUG:|WARNING:|Oops|general protection|kernel BUG|Kernel panic|blocked for more than`)
+// An oops, not the line that Linux also writes about a user program that faults.
+var complaint = regexp.MustCompile(`BUG:|WARNING:|Oops|general protection fault[,:]|kernel BUG|Kernel panic|blocked for more than`)
 
 // complaints returns the messages since the last call by which Linux says that
 // something is wrong with it.

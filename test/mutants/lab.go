@@ -74,7 +74,7 @@ func (l *vmLab) guard(test, module string) (verdict, error) {
 
 // command returns the arguments of apkern that run one guest test.
 func (l *vmLab) command(test, module string) []string {
-	args := []string{"vm", "run", "--cpus", "4", "--timeout", "6m", "--module", module,
+	args := []string{"vm", "run", "--cpus", "4", "--timeout", "15m", "--module", module,
 		"--env", "APKERN_GUEST=1", "--env", "APKERN_MODULE=" + module}
 	if l.kernel != "" {
 		args = append(args, "--kernel", l.kernel)
