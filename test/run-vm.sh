@@ -19,7 +19,7 @@ programs   12m  --                                  TestDifferential|TestProcess
 away       12m  --                                  TestAwayProofFailsNatively|TestParallel|TestCrowd|TestRunStatuses|TestPolicy|TestPolicyComputing|TestCPUTime
 signals    12m  --                                  TestSignals|TestFPU|TestSegments|TestRseq
 coherence  12m  --                                  TestCoherence|TestTopEntry
-4-level    12m  --cpu=max,la57=off                  TestTopEntry|TestFPU
+5-level    12m  --whole                             TestFiveLevels|TestFPU|TestParallel
 debuggers  12m  --                                  TestStraceSequence|TestStraceAway|TestStraceAttach|TestGDBSession|TestGDBAttach
 interface  8m   --                                  TestRequests|TestMapping|TestUnprivileged|TestInjectRefused|TestModuleInformation|TestOptOut|TestNoModule
 parameters 8m   --no-module                         TestParameters|TestSecondLoad

@@ -3,6 +3,7 @@ package guest
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -179,4 +180,18 @@ func TestCoherence(t *testing.T) {
 func TestTopEntry(t *testing.T) {
 	begin(t)
 	each(t, "topentry")
+}
+
+// TestFiveLevels belongs into a boot with five levels of page tables, where
+// entries of the top level are 256 TiB apart: only a kernel that unpacks itself
+// switches to them.
+func TestFiveLevels(t *testing.T) {
+	begin(t)
+	if !slices.Contains(strings.Fields(readFile(t, "/proc/cpuinfo")), "la57") {
+		t.Fatal("Linux does not use five levels")
+	}
+	o := succeed(t, preload, program("topentry"))
+	if strings.Contains(o.Stderr, ", 0 of 256 TiB") {
+		t.Errorf("no mapping was made beyond the first 256 TiB: %s", o.Stderr)
+	}
 }
