@@ -160,7 +160,7 @@ type Slot struct {
 	Owner          uint64
 	SpecCtrl       uint64
 	PID            uint32
-	Restarts       uint32
+	_              uint32
 	Comm           [16]byte
 }
 

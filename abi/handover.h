@@ -163,7 +163,7 @@ struct apk_slot {
 	u64 owner;		/* tag of the owner's credentials: another tag means a barrier (IBPB) between */
 	u64 spec_ctrl;		/* IA32_SPEC_CTRL while the thread runs, if the CPU has it */
 	u32 pid;		/* for the log */
-	u32 restarts;		/* unused by the CPU */
+	u32 pad;
 	char comm[16];
 };
 

@@ -34,14 +34,19 @@ unsigned int acpu_up(void)
 	return up;
 }
 
+void acpu_command(struct acpu *a, enum apk_command command)
+{
+	__atomic_store_n(&a->head->command, command, __ATOMIC_SEQ_CST);
+	/* Full barrier: the CPU sees the command when the write or the interrupt wakes it. */
+	__atomic_fetch_add(&a->head->wake, 1, __ATOMIC_SEQ_CST);
+	acpu_ipi(a, APK_VEC_WAKE);
+}
+
 int acpu_park(struct acpu *a)
 {
 	unsigned int ms;
 
-	WRITE_ONCE(a->head->command, APK_CMD_PARK);
-	WRITE_ONCE(a->head->wake, a->head->wake + 1);
-	virt_mb();	/* the CPU sees the command when the interrupt arrives */
-	acpu_ipi(a, APK_VEC_WAKE);
+	acpu_command(a, APK_CMD_PARK);
 	for (ms = 0; ms < PARK_MS; ms++) {
 		if (READ_ONCE(a->head->state) == APK_CPU_PARKED)
 			return 0;

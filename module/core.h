@@ -50,6 +50,9 @@ static inline void apk_count(enum apk_home_counter c)
 	__atomic_fetch_add(&apk_home->count[c], 1, __ATOMIC_RELAXED);
 }
 
+/* acpu.c: tells a CPU, which looks at it on its way to user mode and in its idle loop. Any context. */
+void acpu_command(struct acpu *a, enum apk_command command);
+
 /* acpu.c: which CPUs are ours; taking, starting, giving back. Process context. */
 int acpu_init(void);			/* enumerates, takes and starts; an error is already explained in the log */
 void acpu_exit(void);			/* parks, hands back; no thread visits any more */
@@ -66,7 +69,6 @@ void fail_exit(void);
 int lapic_init(void);
 void lapic_exit(void);
 bool lapic_x2apic(void);
-u32 lapic_id(void);			/* of the calling CPU */
 void lapic_ipi(u32 apicid, u32 vector);
 void lapic_icr(u32 apicid, u32 low);	/* INIT, SIPI */
 static inline void acpu_ipi(struct acpu *a, u32 vector)

@@ -53,9 +53,7 @@ static long ioctl_inject(const void __user *arg)
 	a = acpu_by_linux(i.cpu);
 	if (!a || READ_ONCE(a->failed))
 		return -ENODEV;
-	__atomic_store_n(&a->head->command, i.command, __ATOMIC_SEQ_CST);
-	__atomic_fetch_add(&a->head->wake, 1, __ATOMIC_SEQ_CST);
-	acpu_ipi(a, APK_VEC_WAKE);
+	acpu_command(a, i.command);
 	return 0;
 }
 

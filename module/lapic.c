@@ -43,16 +43,6 @@ bool lapic_x2apic(void)
 	return !registers;
 }
 
-u32 lapic_id(void)
-{
-	u64 id;
-
-	if (registers)
-		return readl(registers + APIC_ID) >> 24;
-	rdmsrl(X2APIC_MSR(APIC_ID), id);
-	return id;
-}
-
 static void wait_delivered(void)
 {
 	while (readl(registers + APIC_ICR) & APIC_ICR_BUSY)

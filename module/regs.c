@@ -11,6 +11,8 @@
 #include <linux/uaccess.h>
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
+#include <asm/fpu/xcr.h>
 #include <asm/fsgsbase.h>
 #include <asm/msr.h>
 #include <asm/segment.h>
@@ -30,15 +32,6 @@ static void *fpu_area(struct apk_slot *s)
 	return (void *)s + APK_SLOT_FPU;
 }
 
-/* XCR0, which application CPUs share. */
-static u64 xfeatures_enabled(void)
-{
-	u32 low, high;
-
-	asm("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	return (u64)high << 32 | low;
-}
-
 /* Makes the live registers the authority; under fpregs_lock(). */
 static void fpu_live(void)
 {
@@ -52,7 +45,7 @@ static void fpu_live(void)
  */
 static void fpu_save(struct apk_slot *s)
 {
-	u64 mask = apk_user_xfeatures() & xfeatures_enabled();
+	u64 mask = apk_user_xfeatures() & xgetbv(XCR_XFEATURE_ENABLED_MASK);
 
 	s->xmask = mask;
 	fpregs_lock();
