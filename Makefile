@@ -30,7 +30,7 @@ all build: bin/apkern build/apkern.ko build/libstartup.so.1 ## build everything:
 
 .PHONY: help
 help: ## list the targets
-	@awk -F '##' '/^[a-z][^=]*:.*##/ { split($$1, t, ":"); printf "%-18s%s\n", t[1], $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F '##' '/^[a-z][^=]*:.*##/ { split($$1, t, ":"); printf "%-18s%s\n", t[1], $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps deps-lint
 deps: ## install what building and testing need and is missing (apt, with sudo unless root)
@@ -105,3 +105,5 @@ build/guest.test: FORCE
 
 programs:
 	@$(MAKE) --no-print-directory -C test/programs OUT=$(CURDIR)/build/test
+
+include $(wildcard kernels/*.mk image/*.mk packaging/*.mk)

@@ -1,0 +1,20 @@
+# Kernels to run on, other than the installed one.
+
+DEPS_UP := linux-source-6.1 xz-utils flex bison bc libelf-dev libssl-dev
+
+UP := build/up-kernel
+UP_RELEASE = $(shell cat $(UP)/release)
+
+.PHONY: deps-up up-kernel
+deps-up:
+	@.ci/deps $(DEPS_UP)
+
+up-kernel: deps-up build/kernel.blob ## build a Linux without SMP, and the module for it (ten minutes, kept)
+	@kernels/build-up.sh $(UP)
+	@$(MAKE) --no-print-directory build/up/apkern.ko
+
+build/up/apkern.ko: build/kernel.blob FORCE
+	@$(MAKE) --no-print-directory -C module KREL=$(UP_RELEASE) KDIR=$(CURDIR)/$(UP)/build \
+		OUT=$(CURDIR)/build/module-$(UP_RELEASE) BLOB=$(CURDIR)/$<
+	@mkdir -p $(@D)
+	@cmp -s build/module-$(UP_RELEASE)/apkern.ko $@ || cp build/module-$(UP_RELEASE)/apkern.ko $@
