@@ -33,7 +33,8 @@
 	X(NMI, "nmi", "non-maskable interrupts")			\
 	X(MCE, "mce", "machine checks")					\
 	X(USER_CYCLES, "user_cycles", "TSC cycles spent in user mode")	\
-	X(IDLE_CYCLES, "idle_cycles", "TSC cycles spent with nothing to run")
+	X(IDLE_CYCLES, "idle_cycles", "TSC cycles spent with nothing to run") \
+	X(HELD, "held", "times user mode waited for a hold to end")
 
 /* Kept by the module: the home side. */
 #define APK_HOME_COUNTERS(X)						\
@@ -57,7 +58,8 @@
 	X(FLUSH_IPI, "flush_ipi", "flush interrupts sent")		\
 	X(BIND, "bind", "address spaces bound")				\
 	X(STAY, "stay", "times a thread was told to stay home for a while") \
-	X(KILLED, "killed", "threads killed because their CPU failed")
+	X(KILLED, "killed", "threads killed because their CPU failed")	\
+	X(HOLD, "hold", "holds: changes that need application CPUs out of user mode")
 
 /* Why a visit was not made; also kept by the module. */
 #define APK_DECLINES(X)							\

@@ -30,6 +30,7 @@ const (
 	CMce               // machine checks
 	CUserCycles        // TSC cycles spent in user mode
 	CIdleCycles        // TSC cycles spent with nothing to run
+	CHeld              // times user mode waited for a hold to end
 	CPUCounterCount
 )
 
@@ -58,6 +59,7 @@ var CPUCounters = [CPUCounterCount]Counter{
 	{"mce", "machine checks"},
 	{"user_cycles", "TSC cycles spent in user mode"},
 	{"idle_cycles", "TSC cycles spent with nothing to run"},
+	{"held", "times user mode waited for a hold to end"},
 }
 
 // Counters kept by the module.
@@ -83,6 +85,7 @@ const (
 	HBind                 // address spaces bound
 	HStay                 // times a thread was told to stay home for a while
 	HKilled               // threads killed because their CPU failed
+	HHold                 // holds: changes that need application CPUs out of user mode
 	HomeCounterCount
 )
 
@@ -109,6 +112,7 @@ var HomeCounters = [HomeCounterCount]Counter{
 	{"bind", "address spaces bound"},
 	{"stay", "times a thread was told to stay home for a while"},
 	{"killed", "threads killed because their CPU failed"},
+	{"hold", "holds: changes that need application CPUs out of user mode"},
 }
 
 // Counters why a visit was not made.

@@ -170,6 +170,7 @@ type Space struct {
 	Top        [TopUser]uint64
 	ID         uint64
 	Generation uint64
+	Held       uint64
 }
 
 // States of a head (enum apk_state).
@@ -262,7 +263,8 @@ type Global struct {
 	TSCKHz      uint64
 	PollCycles  uint64
 	SliceCycles uint64
-	_           [5]uint64
+	Held        uint64
+	_           [4]uint64
 	Head        [MaxSlots]Head
 	CPU         [MaxCPUs]CPUHead
 }

@@ -174,6 +174,7 @@ struct apk_space {
 	u64 top[APK_TOP_USER];	/* NX cleared; written by home under its lock */
 	u64 id;
 	u64 generation;		/* goes up after top[] changed; the CPU copies afresh when it differs */
+	u64 held;		/* home: while not 0, no CPU touches user memory in this space (see apk_global.held) */
 };
 
 /* What states a slot's head can be in. Bits 8..31 of head.state hold the CPU index in AWAY. */
@@ -267,7 +268,13 @@ struct apk_global {
 	u64 tsc_khz;
 	u64 poll_cycles;	/* how long an idle CPU polls before it unloads and sleeps; home may change it any time */
 	u64 slice_cycles;	/* time slice, in TSC cycles; home may change it any time */
-	u64 pad[5];
+	/*
+	 * Holds in force, on a Linux without LOCK prefixes. Home raises the number,
+	 * then flushes: a CPU that acknowledged touches no user memory until the
+	 * number, and that of its space, is 0.
+	 */
+	u64 held;
+	u64 pad[4];
 	struct apk_head head[APK_MAX_SLOTS];
 	struct apk_cpuhead cpu[APK_MAX_CPUS];
 	struct apk_runq runq[];	/* [cpus] */

@@ -44,6 +44,18 @@
 #define APK_INVALIDATE	invalidate_range
 #endif
 
+/*
+ * A kernel without SMP changes page table entries without LOCK: CPUs are held
+ * during a range of changes. From 6.6 on the notifier of secondary TLBs must not
+ * come together with those of ranges.
+ */
+#ifndef CONFIG_SMP
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#error "kernels without CONFIG_SMP are supported up to 6.5, see docs/uniprocessor.md"
+#endif
+#define APK_HOLD_RANGES
+#endif
+
 /* 6.3 added concurrency ids (mm_cid) to the rseq area. */
 #define APK_RSEQ_HAS_CID	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0))
 

@@ -104,9 +104,19 @@ void space_exit(void);			/* after the last thread: waits for notifiers to be fre
 struct space *space_get(struct mm_struct *mm);	/* task context, may sleep, mm == current->mm; ERR_PTR */
 void space_put(struct space *s);	/* may be atomic; unloads it everywhere before the last reference goes */
 void space_sync(struct space *s);	/* copy the top-level entries afresh; any context */
+/*
+ * From the first to the last no application CPU touches user memory, of any
+ * space. Nests. Any context; nobody may sleep in between (see nolock.c).
+ */
+void space_hold_all(void);
+void space_release_all(void);
 struct mm_struct *space_mm(struct space *s);
 u64 space_id(struct space *s);
 u64 space_phys(struct space *s);
+
+/* nolock.c: what a Linux without LOCK prefixes needs; does nothing on others. Process context. */
+int nolock_init(void);		/* -EOPNOTSUPP with the reason when this kernel cannot be guarded */
+void nolock_exit(void);
 
 /* thread.c: adopted threads. */
 struct thread;

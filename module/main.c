@@ -106,7 +106,7 @@ MODULE_PARM_DESC(slice_us, "time slice when threads outnumber application CPUs, 
  * Whether the LOCK prefix below is still there. Linux patches it away at load,
  * as in all its own text, when it runs on one CPU; its read-modify-writes of
  * user memory and page tables then race with application CPUs. A kernel
- * without CONFIG_SMP never had any, which design.md deals with by other means.
+ * without CONFIG_SMP never had any, and nolock.c deals with that.
  * Not in init text, which Linux does not patch.
  */
 static noinline bool lock_patched_away(void)
@@ -180,6 +180,7 @@ static const struct part {
 	{ fail_init,		fail_exit },
 	{ acpu_init,		acpu_exit },
 	{ watch_init,		watch_exit },
+	{ nolock_init,		nolock_exit },
 	{ sysfs_init,		sysfs_exit },
 	{ dev_init,		dev_exit },
 };

@@ -15,6 +15,11 @@
  *   CPU:  write cpuhead.space; full barrier; read generation and top[]; load.
  * Either home sees the CPU, or the CPU sees the new top level. A CPU clears
  * cpuhead.space only after it loaded a table without the space.
+ *
+ * A Linux without LOCK prefixes changes page table entries and words of user
+ * memory in two steps, between which a CPU's own update would be lost. There
+ * home holds the CPUs meanwhile: it raises a number, then flushes in the order
+ * above, with the number in the place of top[]. See docs/uniprocessor.md.
  */
 #include <linux/io.h>
 #include <linux/mm.h>
@@ -101,18 +106,20 @@ static bool acknowledged(struct acpu *a)
 	return true;
 }
 
+#define ANY_SPACE	0	/* no space's id */
+
 /* Any context, interrupts off included. Returns how many CPUs were interrupted. */
-static unsigned int flush(struct space *s)
+static unsigned int flush(u64 id)
 {
 	DECLARE_BITMAP(asked, APK_MAX_CPUS) = {};
-	u64 id = s->page->id;
 	unsigned int i, n = 0;
 
 	mb();	/* see the order above */
 	for (i = 0; i < apk_nr_cpus; i++) {
 		struct acpu *a = &apk_cpus[i];
+		u64 loaded = READ_ONCE(a->head->space);
 
-		if (READ_ONCE(a->head->space) != id || READ_ONCE(a->failed))
+		if (!loaded || (id != ANY_SPACE && loaded != id) || READ_ONCE(a->failed))
 			continue;
 		__atomic_fetch_add(&a->head->flush_req, 1, __ATOMIC_SEQ_CST);
 		acpu_ipi(a, APK_VEC_FLUSH);
@@ -135,8 +142,38 @@ static void notifier_invalidate(struct mmu_notifier *n, struct mm_struct *mm,
 
 	apk_count(APK_H_FLUSH);
 	sync_top(s, mm);
-	cpus = flush(s);
+	cpus = flush(s->page->id);
 	trace_apkern_flush(s->page->id, start, end, cpus);
+}
+
+#ifdef APK_HOLD_RANGES
+/* Linux changes entries of the range from now on. Does not sleep, so that blockable does not matter. */
+static int notifier_range_start(struct mmu_notifier *n, const struct mmu_notifier_range *range)
+{
+	struct space *s = of(n);
+
+	apk_count(APK_H_HOLD);
+	__atomic_fetch_add(&s->page->held, 1, __ATOMIC_SEQ_CST);
+	flush(s->page->id);
+	return 0;
+}
+
+static void notifier_range_end(struct mmu_notifier *n, const struct mmu_notifier_range *range)
+{
+	__atomic_fetch_sub(&of(n)->page->held, 1, __ATOMIC_SEQ_CST);
+}
+#endif
+
+void space_hold_all(void)
+{
+	apk_count(APK_H_HOLD);
+	__atomic_fetch_add(&apk_global->held, 1, __ATOMIC_SEQ_CST);
+	flush(ANY_SPACE);
+}
+
+void space_release_all(void)
+{
+	__atomic_fetch_sub(&apk_global->held, 1, __ATOMIC_SEQ_CST);
 }
 
 /* The mm dies. Nobody runs on it any more, but a CPU may still have it loaded. */
@@ -149,7 +186,7 @@ static void notifier_release(struct mmu_notifier *n, struct mm_struct *mm)
 	memset(s->page->top, 0, sizeof(s->page->top));
 	virt_store_release(&s->page->generation, s->page->generation + 1);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
-	flush(s);
+	flush(s->page->id);
 }
 
 static struct mmu_notifier *notifier_alloc(struct mm_struct *mm)
@@ -178,6 +215,10 @@ static void notifier_free(struct mmu_notifier *n)
 
 static const struct mmu_notifier_ops notifier_ops = {
 	.APK_INVALIDATE = notifier_invalidate,
+#ifdef APK_HOLD_RANGES
+	.invalidate_range_start = notifier_range_start,
+	.invalidate_range_end = notifier_range_end,
+#endif
 	.release = notifier_release,
 	.alloc_notifier = notifier_alloc,
 	.free_notifier = notifier_free,
@@ -206,7 +247,7 @@ void space_put(struct space *s)
 	 * A CPU without a thread answers a flush by unloading.
 	 */
 	if (atomic_dec_and_test(&s->refs))
-		flush(s);
+		flush(s->page->id);
 	mmu_notifier_put(&s->notifier);
 }
 

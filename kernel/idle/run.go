@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 
 	"apkern/abi"
-	"apkern/kernel/command"
+	"apkern/kernel/admit"
 	"apkern/kernel/sched"
 	"apkern/kernel/slot"
 	"apkern/kernel/space"
@@ -41,12 +41,12 @@ func load() uint32 {
 	if !sched.MayRun(slot.Index(), window.Config().Index) {
 		return abi.EvPreempt // home chooses another CPU
 	}
-	if slot.Recalled() {
-		return abi.EvRecall
-	}
 	s := window.Slot()
 	switchOwner(s)
 	space.Load(s)
+	if event := admit.Look(); event != abi.EvNone {
+		return event
+	}
 	if !prepareRSEQ(s) {
 		return abi.EvRSEQ
 	}
@@ -61,19 +61,12 @@ func load() uint32 {
 // admitted is the last look before user mode. From here to there interrupts
 // stay off, so that what is asked later interrupts the thread.
 func admitted() bool {
-	if c := command.Pending(); c != abi.CmdNone {
-		if c == abi.CmdPark {
-			slot.Post(abi.EvPark)
-		}
-		command.Obey(c)
+	event := admit.Look()
+	if event != abi.EvNone {
+		count(event)
+		slot.Post(event)
 	}
-	space.Serve()
-	if slot.Recalled() {
-		count(abi.EvRecall)
-		slot.Post(abi.EvRecall)
-		return false
-	}
-	return true
+	return event == abi.EvNone
 }
 
 func count(event uint32) {

@@ -80,6 +80,17 @@ func Serve() {
 	atomic.StoreUint64(&h.FlushAck, req)
 }
 
+// Held says whether home has this CPU held: user memory must not be touched,
+// because home changes page table entries, or a word of user memory, in several
+// steps. It counts from the acknowledgement of a flush that home asked for
+// after it raised the number, or from loading the space.
+func Held() bool {
+	if atomic.LoadUint64(&window.Global().Held) != 0 {
+		return true
+	}
+	return window.Self().Space != 0 && atomic.LoadUint64(&window.Space().Held) != 0
+}
+
 // Abandon unloads for good: the CPU is about to stop. It is also the last act
 // of a failed application kernel and relies on nothing but the hardware.
 func Abandon() {

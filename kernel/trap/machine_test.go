@@ -22,6 +22,7 @@ type machine struct {
 	threads []*thread
 	spaces  []*abi.Space
 	running bool // a thread is in user mode
+	resched bool // the interrupt for a thread queued behind the running one is on its way
 }
 
 // thread is what the test knows about one: count is what its program has in
@@ -58,7 +59,7 @@ func newMachine(t *rapid.T) *machine {
 func (m *machine) home() {
 	th := rapid.SampledFrom(m.threads).Draw(m.t, "thread")
 	s := m.spaces[th.pages.Slot.SpaceID-1]
-	switch rapid.IntRange(0, 4).Draw(m.t, "home") {
+	switch rapid.IntRange(0, 6).Draw(m.t, "home") {
 	case 0, 1:
 		m.send(th)
 	case 2: // recall, or take back
@@ -74,6 +75,20 @@ func (m *machine) home() {
 		m.flush(s)
 	case 4: // a page is unmapped
 		m.flush(s)
+	case 5: // entries are changed in several steps
+		if s.Held == 0 {
+			s.Held++
+			m.flush(s)
+		} else {
+			s.Held--
+		}
+	case 6: // the same with a word of user memory
+		if m.Global.Held == 0 {
+			m.Global.Held++
+			m.Private.Self.FlushReq++
+		} else {
+			m.Global.Held--
+		}
 	}
 }
 
@@ -87,8 +102,11 @@ func (m *machine) send(th *thread) {
 		th.head.Recall = 0
 		th.pages.Slot.Regs.RBX = th.count
 		th.head.State = abi.Ready
-		if !sched.Push(&m.Runq[0], th.index) {
+		switch {
+		case !sched.Push(&m.Runq[0], th.index):
 			th.head.State = abi.Home
+		case m.Private.Self.State == abi.CPURun && m.Private.Self.Ticking == 0:
+			m.resched = true
 		}
 	}
 }
@@ -131,6 +149,8 @@ func (m *machine) user() {
 	switch {
 	case h.FlushAck != h.FlushReq:
 		m.t.Fatalf("user mode with a flush outstanding: %d of %d", h.FlushAck, h.FlushReq)
+	case s.Held != 0 || m.Global.Held != 0:
+		m.t.Fatal("user mode although held")
 	case th.head.Recall != 0:
 		m.t.Fatal("user mode although recalled")
 	case h.Space != s.ID || cpu.Machine.CR3 != m.Config.UserTop:
@@ -141,11 +161,15 @@ func (m *machine) user() {
 		m.t.Fatalf("thread %d runs with %d, not %d", th.index, m.Frame.Regs.RBX, th.count)
 	case h.State != abi.CPURun || m.Private.Stage != window.StageUser:
 		m.t.Fatalf("user mode in CPU state %d, stage %d", h.State, m.Private.Stage)
-	case sched.Waiting(&m.Runq[0]) != 0 && h.Ticking == 0:
+	case sched.Waiting(&m.Runq[0]) != 0 && h.Ticking == 0 && !m.resched:
 		m.t.Fatal("others wait and no time slice runs")
 	}
 	th.count++
 	m.Frame.Regs.RBX = th.count
+	if m.resched {
+		m.resched = false
+		m.trap(abi.VecResched)
+	}
 }
 
 // trap interrupts the running thread.
@@ -165,10 +189,10 @@ func TestMachine(t *testing.T) {
 		m := newMachine(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"home": func(*rapid.T) {
-				waiting := sched.Waiting(&m.Runq[0])
 				m.home()
-				if m.running && waiting == 0 && sched.Waiting(&m.Runq[0]) != 0 {
-					m.trap(abi.VecResched) // as home sends to a CPU that does not tick
+				if m.resched && m.running {
+					m.resched = false
+					m.trap(abi.VecResched)
 				}
 			},
 			"cpu": func(t *rapid.T) {
@@ -184,6 +208,10 @@ func TestMachine(t *testing.T) {
 			"": func(*rapid.T) { m.check() },
 		})
 		// Nobody is forgotten: who is ready has an entry, and runs.
+		m.Global.Held = 0
+		for _, s := range m.spaces {
+			s.Held = 0
+		}
 		if m.running {
 			m.trap(VecSyscall)
 		}

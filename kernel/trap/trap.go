@@ -4,7 +4,7 @@ package trap
 
 import (
 	"apkern/abi"
-	"apkern/kernel/command"
+	"apkern/kernel/admit"
 	"apkern/kernel/cpu"
 	"apkern/kernel/fatal"
 	"apkern/kernel/lapic"
@@ -127,16 +127,11 @@ func preempt() uint64 {
 
 // toUser is the last look before the thread goes on, see idle.Loop.
 func toUser() uint64 {
-	if c := command.Pending(); c != abi.CmdNone {
-		if c == abi.CmdPark {
-			home(abi.EvPark)
+	if event := admit.Look(); event != abi.EvNone {
+		if event == abi.EvRecall {
+			stat.Inc(abi.CRecall)
 		}
-		command.Obey(c)
-	}
-	space.Serve()
-	if slot.Recalled() {
-		stat.Inc(abi.CRecall)
-		return home(abi.EvRecall)
+		return home(event)
 	}
 	window.GetPrivate().Stage = window.StageUser
 	return Resume

@@ -7,6 +7,7 @@ import (
 
 	"apkern/abi"
 	"apkern/kernel/cpu"
+	"apkern/kernel/idle"
 	"apkern/kernel/sched"
 	"apkern/kernel/slot"
 	"apkern/kernel/uaccess"
@@ -210,6 +211,9 @@ func TestPreempt(t *testing.T) {
 func TestPark(t *testing.T) {
 	m, p := running(t)
 	m.Private.Self.Command = abi.CmdPark
+	if out := enter(m, abi.VecWake); out != Leave || m.Global.Head[3].State != abi.Event {
+		t.Fatalf("Dispatch = %d, state %d", out, m.Global.Head[3].State)
+	}
 	defer func() {
 		if recover() != (cpu.Stopped{}) {
 			t.Fatal("did not stop")
@@ -218,7 +222,7 @@ func TestPark(t *testing.T) {
 			t.Errorf("event %d, state %d, space %d", p.Slot.Event, m.Private.Self.State, m.Private.Self.Space)
 		}
 	}()
-	enter(m, abi.VecWake)
+	idle.Loop()
 }
 
 func TestRing0(t *testing.T) {

@@ -53,6 +53,15 @@
 #define load(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 
+/*
+ * Whether a test that cannot say how often is enough goes on: a limit on rounds,
+ * and one on seconds, 0: none. How many rounds there were decides nothing.
+ */
+static inline int goes_on(long round, long rounds, double start, double seconds)
+{
+	return round < rounds && (!seconds || now() - start < seconds);
+}
+
 /* A number from the command line, or the default when it is not there. */
 static inline long argument(int argc, char **argv, int i, long otherwise)
 {
