@@ -18,3 +18,7 @@ build/up/apkern.ko: build/kernel.blob FORCE
 		OUT=$(CURDIR)/build/module-$(UP_RELEASE) BLOB=$(CURDIR)/$<
 	@mkdir -p $(@D)
 	@cmp -s build/module-$(UP_RELEASE)/apkern.ko $@ || cp build/module-$(UP_RELEASE)/apkern.ko $@
+
+.PHONY: test-up
+test-up: up-kernel all build/guest.test programs ## the suite that runs inside virtual machines, on that Linux
+	KIND=up KERNEL=$(UP)/boot/vmlinuz-$(UP_RELEASE) MODULE=build/up/apkern.ko test/run-vm.sh $(BOOTS)

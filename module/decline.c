@@ -6,6 +6,7 @@
  * The order matters at the head: what is pending or queued must run first,
  * and until then the rest of the thread's state is not settled.
  */
+#include <linux/cgroup.h>
 #include <linux/errno.h>
 #include <linux/perf_event.h>
 #include <linux/ptrace.h>
@@ -149,18 +150,30 @@ static bool perf_counts(void)
 /*
  * A quota is enforced on run queues that a thread away is not on, and is not
  * visible to modules: a thread in any group of the cpu controller but the
- * root stays home unless told otherwise.
+ * root stays home unless told otherwise. sched_task_group would not tell: the
+ * scheduler also groups sessions there, which have no quota.
  */
+#ifdef CONFIG_CGROUP_SCHED
+static bool in_cpu_group(void)
+{
+	bool in;
+
+	rcu_read_lock();
+	in = rcu_dereference(current->cgroups)->subsys[cpu_cgrp_id] !=
+	     rcu_dereference(init_task.cgroups)->subsys[cpu_cgrp_id];
+	rcu_read_unlock();
+	return in;
+}
+#else
+static bool in_cpu_group(void)
+{
+	return false;
+}
+#endif
+
 static bool other_scheduling(void)
 {
-	if (dl_task(current))
-		return true;
-#ifdef CONFIG_CGROUP_SCHED
-	if (!READ_ONCE(apk_param_cgroups) &&
-	    READ_ONCE(current->sched_task_group) != init_task.sched_task_group)
-		return true;
-#endif
-	return false;
+	return dl_task(current) || (!READ_ONCE(apk_param_cgroups) && in_cpu_group());
 }
 
 int decline_now(struct thread *t, struct pt_regs *regs)

@@ -2,50 +2,60 @@
 # SPDX-License-Identifier: GPL-2.0
 # Runs the guest tests, each group in a boot of its own; fails when one fails.
 #
-#	test/run-vm.sh [BOOT...]	default: all; names are those in the list below
+#	test/run-vm.sh [BOOT...]	default: all that suit the kernel; names are those in the list below
 #
 # Environment: APKERN  the command (default bin/apkern)
 #              GUEST   the compiled tests (default build/guest.test)
 #              KERNEL  Linux to boot (default: the one the module is built for)
+#              MODULE  the module for it (default build/apkern.ko)
+#              KIND    smp (default) or up: whether that Linux is built with SMP
+#              CPUS    CPUs of the machine (default 4)
+#              VMFLAGS more flags of apkern vm run, separated by |
 set -u
 cd "$(dirname "$0")/.." || exit 1
 apkern=${APKERN:-bin/apkern}
 guest=${GUEST:-build/guest.test}
 
 # A test that is in no boot, or in one that does not exist, would never run:
-# below the list is compared with the tests that the binary has.
+# below the list is compared with the tests that the binary has. The second
+# column says for which kernels a boot is: smp, up (without SMP), any.
 boots='
-programs   12m  --                                  TestDifferential|TestProcesses
-away       12m  --                                  TestAwayProofFailsNatively|TestParallel|TestCrowd|TestRunStatuses|TestPolicy|TestPolicyComputing|TestCPUTime
-signals    12m  --                                  TestSignals|TestFPU|TestSegments|TestRseq
-coherence  12m  --                                  TestCoherence|TestTopEntry
-5-level    12m  --whole                             TestFiveLevels|TestFPU|TestParallel
-debuggers  12m  --                                  TestStraceSequence|TestStraceAway|TestStraceAttach|TestGDBSession|TestGDBAttach
-interface  8m   --                                  TestRequests|TestMapping|TestUnprivileged|TestInjectRefused|TestModuleInformation|TestOptOut|TestNoModule
-parameters 8m   --no-module                         TestParameters|TestSecondLoad
-lifecycle  12m  --no-module                         TestLoadUnload|TestUnloadBusy
-kill       12m  --                                  TestKill
-crash      12m  --no-module                         TestInjectedCrash
-hang       8m   --no-module                         TestInjectedHang
-locks      2m   --no-module|--drop=noreplace-smp    TestLockPrefixes
-taken      8m   --no-module|--home=0-3              TestTaken
-homes      12m  --home=0-1                          TestSeveralHomes
+programs   any  12m  --                                  TestDifferential|TestProcesses
+away       any  12m  --                                  TestAwayProofFailsNatively|TestParallel|TestCrowd|TestRunStatuses|TestSession|TestCPUGroup|TestPolicy|TestPolicyComputing|TestCPUTime
+signals    any  12m  --                                  TestSignals|TestFPU|TestSegments|TestRseq
+coherence  any  12m  --                                  TestCoherence|TestTopEntry
+5-level    any  12m  --whole                             TestFiveLevels|TestFPU|TestParallel
+debuggers  any  12m  --                                  TestStraceSequence|TestStraceAway|TestStraceAttach|TestGDBSession|TestGDBAttach
+interface  any  8m   --                                  TestRequests|TestMapping|TestUnprivileged|TestInjectRefused|TestModuleInformation|TestOptOut|TestNoModule
+parameters any  8m   --no-module                         TestParameters|TestSecondLoad
+lifecycle  any  12m  --no-module                         TestLoadUnload|TestUnloadBusy
+kill       any  12m  --                                  TestKill
+crash      any  12m  --no-module                         TestInjectedCrash
+hang       any  8m   --no-module                         TestInjectedHang
+locks      smp  2m   --no-module|--drop=noreplace-smp    TestLockPrefixes
+taken      smp  8m   --no-module|--home=0-3              TestTaken
+homes      smp  12m  --home=0-1                          TestSeveralHomes
+nolock     up   8m   --                                  TestNoLock
 '
 
-# boot NAME LIMIT FLAGS TESTS: FLAGS are separated by |; -- stands for none.
+# boot NAME KIND LIMIT FLAGS TESTS: FLAGS are separated by |; -- stands for none.
 boot() {
-	flags=$(echo "$3" | tr '|' ' ')
+	flags=$(echo "$4" | tr '|' ' ')
 	[ "$flags" = -- ] && flags=
-	echo "=== $1: $4"
+	case $flags in
+	*--no-module*) ;;
+	*) flags="$flags${MODULE:+ --module $MODULE}" ;;
+	esac
+	echo "=== $1: $5"
 	# shellcheck disable=SC2086 # the flags are several words
-	"$apkern" vm run --cpus 4 --timeout "$2" ${KERNEL:+--kernel "$KERNEL"} $flags \
-		${APKERN_MODULE:+--env "APKERN_MODULE=$APKERN_MODULE"} --env APKERN_GUEST=1 \
-		-- "$guest" -test.v -test.failfast=false -test.run "^($4)\$" </dev/null
+	"$apkern" vm run --cpus "${CPUS:-4}" --timeout "$3" ${KERNEL:+--kernel "$KERNEL"} $flags \
+		$(echo "${VMFLAGS:-}" | tr '|' ' ') ${MODULE:+--env "APKERN_MODULE=$MODULE"} --env APKERN_GUEST=1 \
+		-- "$guest" -test.v -test.failfast=false -test.run "^($5)\$" </dev/null
 }
 
 # every_test_is_listed: compares the list with the compiled tests.
 every_test_is_listed() {
-	listed=$(echo "$boots" | awk 'NF { print $4 }' | tr '|' '\n' | sort -u)
+	listed=$(echo "$boots" | awk 'NF { print $5 }' | tr '|' '\n' | sort -u)
 	existing=$(APKERN_GUEST=1 "$guest" -test.list . | sort -u)
 	[ "$listed" = "$existing" ] && return
 	echo "run-vm.sh: the list of boots and the tests differ:" >&2
@@ -55,7 +65,7 @@ every_test_is_listed() {
 
 every_test_is_listed || exit 1
 failed=
-for name in ${*:-$(echo "$boots" | awk 'NF { print $1 }')}; do
+for name in ${*:-$(echo "$boots" | awk -v k="${KIND:-smp}" '$2 == k || $2 == "any" { print $1 }')}; do
 	line=$(echo "$boots" | awk -v n="$name" '$1 == n')
 	if [ -z "$line" ]; then
 		echo "run-vm.sh: there is no boot \"$name\"; there are:" $(echo "$boots" | awk 'NF { print $1 }') >&2

@@ -162,7 +162,7 @@ func TestCoherence(t *testing.T) {
 			total += n
 		})
 	}
-	for _, c := range []string{"protect 1500", "cowfork 150", "futexop 50000"} {
+	for _, c := range []string{"protect 1500", "cowfork 150", "futexop 50000 20"} {
 		t.Run(c, func(t *testing.T) {
 			argv := strings.Fields(c)
 			argv[0] = program(argv[0])

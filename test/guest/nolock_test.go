@@ -1,0 +1,50 @@
+package guest
+
+import (
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// natively is for programs whose threads ask to be adopted themselves.
+var natively = way{name: "one thread adopted", env: []string{"WHERE=out"}}
+
+// TestNoLock belongs into a boot of a Linux without SMP, which has no LOCK
+// prefixes: what it does in several steps to futex words and to page table
+// entries loses nothing of what application CPUs write meanwhile. Each program
+// finds losses within seconds when the holds are left out.
+func TestNoLock(t *testing.T) {
+	begin(t)
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		t.Fatal(err)
+	}
+	if v := unix.ByteSliceToString(uts.Version[:]); strings.Contains(v, "SMP") {
+		t.Fatalf("this test needs a kernel without SMP, not %q", v)
+	}
+	const manyRounds, seconds = "1000000", "8"
+	holds := home(t, "hold")
+	for _, c := range []struct {
+		way     way
+		program []string
+	}{
+		{preload, []string{"futexop"}},
+		{natively, []string{"futexbits", "pi"}},
+		{natively, []string{"futexbits", "robust"}},
+		{natively, []string{"dirtybits", "protect"}},
+		{natively, []string{"dirtybits", "cold"}},
+		{natively, []string{"dirtybits", "refs"}},
+		{natively, []string{"dirtybits", "pageout"}},
+	} {
+		t.Run(strings.Join(c.program, " "), func(t *testing.T) {
+			argv := append([]string{program(c.program[0])}, c.program[1:]...)
+			succeed(t, c.way, append(argv, manyRounds, seconds)...)
+			now := home(t, "hold")
+			if now == holds {
+				t.Error("no application CPU was held, so the program met no danger")
+			}
+			holds = now
+		})
+	}
+}
