@@ -3,8 +3,6 @@ package guest
 import (
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // natively is for programs whose threads ask to be adopted themselves.
@@ -16,12 +14,8 @@ var natively = way{name: "one thread adopted", env: []string{"WHERE=out"}}
 // finds losses within seconds when the holds are left out.
 func TestNoLock(t *testing.T) {
 	begin(t)
-	var uts unix.Utsname
-	if err := unix.Uname(&uts); err != nil {
-		t.Fatal(err)
-	}
-	if v := unix.ByteSliceToString(uts.Version[:]); strings.Contains(v, "SMP") {
-		t.Fatalf("this test needs a kernel without SMP, not %q", v)
+	if _, _, smp := linux(t); smp {
+		t.Fatal("this test needs a kernel without SMP")
 	}
 	const manyRounds, seconds = "1000000", "8"
 	holds := home(t, "hold")

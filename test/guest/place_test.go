@@ -103,7 +103,8 @@ func TestSeveralHomes(t *testing.T) {
 	if got := readFile(t, onlineFile); got != "0-1" {
 		t.Fatalf("CPUs online: %s, this test needs 0-1", got)
 	}
-	each(t, "stopcont 10", "storm 1000", "recall 1000", "rseq 6 100000", "forks", "fpu 100")
+	each(t, "stopcont 10", "storm 1000", "recall 1000", "forks", "fpu 100")
+	TestRseq(t)
 	succeed(t, preload, program("parallel"), "2", "200")
 	succeed(t, preload, program("futexop"), "50000")
 	succeed(t, preload, program("coherence"), "munmap", "1", "60")

@@ -60,7 +60,11 @@ func TestSegments(t *testing.T) {
 // and with more threads than CPUs.
 func TestRseq(t *testing.T) {
 	begin(t)
-	each(t, "rseq 3", "rseq 8 100000")
+	mode := ""
+	if rseqHidden(t) {
+		mode = " hidden"
+	}
+	each(t, "rseq 3 200000"+mode, "rseq 8 100000"+mode)
 }
 
 // TestCPUTime: time away is charged to thread and process on every clock.
