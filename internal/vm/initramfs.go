@@ -19,7 +19,7 @@ type contents struct {
 	init    string // the program for process 1: statically linked
 	insert  string // apkern.ko, if it is to be inserted
 	library string // libstartup.so.1
-	modules []moduleFile
+	modules []ModuleFile
 }
 
 // writeInitramfs writes it as a cpio archive, which the kernel unpacks.
@@ -31,8 +31,8 @@ func writeInitramfs(w io.Writer, c contents) error {
 		cpio.Directory(strings.TrimPrefix(guest.ModuleDir, "/"), 0o755),
 	}
 	for i, m := range c.modules {
-		name := fmt.Sprintf("%s/%02d-%s", guest.ModuleDir[1:], i, m.name)
-		records = append(records, cpio.StaticFile(name, string(m.data), 0o644))
+		name := fmt.Sprintf("%s/%02d-%s", guest.ModuleDir[1:], i, m.Name)
+		records = append(records, cpio.StaticFile(name, string(m.Data), 0o644))
 	}
 	for _, f := range []struct {
 		from, to string

@@ -177,7 +177,7 @@ func TestInitramfs(t *testing.T) {
 	var out bytes.Buffer
 	err := writeInitramfs(&out, contents{
 		init: dir + "/init", library: dir + "/lib",
-		modules: []moduleFile{{"z.ko", []byte("z")}, {"a.ko", []byte("a")}},
+		modules: []ModuleFile{{"z.ko", []byte("z")}, {"a.ko", []byte("a")}},
 	})
 	if err != nil {
 		t.Fatal(err)

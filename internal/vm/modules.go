@@ -13,10 +13,10 @@ import (
 // guestModules are what the guest's init needs; modprobe's names.
 var guestModules = []string{"virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay"}
 
-// moduleFile is one module to load.
-type moduleFile struct {
-	name string // file name without compression, as "9p.ko"
-	data []byte // not compressed
+// ModuleFile is one module to load.
+type ModuleFile struct {
+	Name string // file name without compression, as "9p.ko"
+	Data []byte // not compressed
 }
 
 // loadOrder returns the files, relative to dir, of the modules called names
@@ -62,23 +62,25 @@ func moduleName(file string) string {
 	return strings.ReplaceAll(name, "-", "_")
 }
 
-// readModules reads, unpacked, what the guest's init needs of a kernel's modules.
-func readModules(k Kernel) ([]moduleFile, error) {
+// ReadModules reads, unpacked, the modules of a kernel that are called names
+// and all that they depend on, in the order of loading. A name that the kernel
+// does not have as a module is left out.
+func ReadModules(k Kernel, names []string) ([]ModuleFile, error) {
 	if k.Modules == "" {
 		return nil, nil
 	}
-	order, err := loadOrder(k.Modules, guestModules)
+	order, err := loadOrder(k.Modules, names)
 	if err != nil {
 		return nil, fmt.Errorf("modules of %s: %w", k.Release, err)
 	}
-	files := make([]moduleFile, 0, len(order))
+	files := make([]ModuleFile, 0, len(order))
 	for _, file := range order {
 		data, err := readModule(filepath.Join(k.Modules, file))
 		if err != nil {
 			return nil, fmt.Errorf("module %s: %w", file, err)
 		}
 		name, _, _ := strings.Cut(filepath.Base(file), ".ko")
-		files = append(files, moduleFile{name + ".ko", data})
+		files = append(files, ModuleFile{name + ".ko", data})
 	}
 	return files, nil
 }

@@ -141,7 +141,7 @@ func (c *Config) spec(dir string) (Spec, error) {
 			return Spec{}, err
 		}
 	}
-	modules, err := readModules(c.Kernel)
+	modules, err := ReadModules(c.Kernel, guestModules)
 	if err != nil {
 		return Spec{}, err
 	}

@@ -1,0 +1,157 @@
+// Command image boots apkern's disk image on every firmware and emulator that is
+// here, has it run its self-test, and fails unless the transcript says that
+// programs ran on application CPUs:
+//
+//	go run ./test/image [-image FILE] [-entry selftest-stock] [bios|uefi|bochs...]
+//
+// The image itself is not changed: a copy has its boot entry chosen in GRUB's
+// environment block.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+func main() {
+	image := flag.String("image", "build/image/apkern.img", "the disk image's `FILE`")
+	entry := flag.String("entry", "selftest", "boot `ENTRY` to choose: selftest or selftest-stock")
+	flag.Parse()
+	names := flag.Args()
+	if len(names) == 0 {
+		names = []string{"bios", "uefi", "bochs"}
+	}
+	failed := false
+	for _, name := range names {
+		if err := try(name, *image, *entry); err != nil {
+			fmt.Fprintf(os.Stderr, "image: %s: %v\n", name, err)
+			failed = true
+		}
+	}
+	if failed {
+		os.Exit(1)
+	}
+}
+
+func try(name, image, entry string) error {
+	boot, ok := machines[name]
+	if !ok {
+		return errors.New("there is no such machine; there are bios, uefi, bochs")
+	}
+	dir, err := os.MkdirTemp("", "apkern-image-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	disk := filepath.Join(dir, "disk.img")
+	if err := prepare(image, disk, entry); err != nil {
+		return err
+	}
+	serial := filepath.Join(dir, "serial.log")
+	fmt.Printf("=== %s, %s\n", name, entry)
+	bootErr := boot(dir, disk, serial)
+	output, err := os.ReadFile(serial)
+	if err != nil {
+		return errors.Join(bootErr, err)
+	}
+	text := strings.ReplaceAll(string(output), "\r", "")
+	if _, after, ok := strings.Cut(text, begin); ok {
+		fmt.Print(begin + after)
+	} else {
+		fmt.Print(text)
+	}
+	if bootErr != nil {
+		return bootErr
+	}
+	if err := check(text, entry); err != nil {
+		return err
+	}
+	fmt.Printf("--- PASS: %s, %s\n", name, entry)
+	return nil
+}
+
+// envBlock is how GRUB's environment block begins; it is padded with # to its size.
+const (
+	envBlock     = "# GRUB Environment Block\n"
+	envBlockSize = 1024
+)
+
+// prepare copies the image, and chooses an entry of its menu in the copy.
+func prepare(image, copy, entry string) error {
+	data, err := os.ReadFile(image)
+	if err != nil {
+		return fmt.Errorf("%w: run make image", err)
+	}
+	if err := chooseEntry(data, entry); err != nil {
+		return err
+	}
+	return os.WriteFile(copy, data, 0o600)
+}
+
+func chooseEntry(disk []byte, entry string) error {
+	at := -1
+	// GRUB's own programs contain the text too: the block is the one that is full.
+	for from := 0; ; {
+		i := bytes.Index(disk[from:], []byte(envBlock))
+		if i < 0 {
+			break
+		}
+		i += from
+		if i+envBlockSize <= len(disk) && bytes.HasSuffix(disk[i:i+envBlockSize], []byte("####")) {
+			at = i
+			break
+		}
+		from = i + 1
+	}
+	if at < 0 {
+		return errors.New("no GRUB environment block in the image")
+	}
+	block := append([]byte(envBlock+"entry="+entry+"\n"), bytes.Repeat([]byte("#"), envBlockSize)...)
+	copy(disk[at:at+envBlockSize], block)
+	return nil
+}
+
+const (
+	begin = "# self-test begins"
+	end   = "# self-test ends"
+)
+
+// check looks for everything that the self-test must have shown.
+func check(text, entry string) error {
+	wanted := []string{
+		begin, end,
+		"3 application CPUs",
+		"\nboot  etc",                       // of ls /
+		"\n42\n",                            // of python3
+		"3 threads on CPUs of their own at", // of parallel, by CPUID
+		"grep -c -e \"BUG:\" -e \"Oops\" -e \"WARNING:\"\n0\n",
+	}
+	for _, w := range wanted {
+		if !strings.Contains(text, w) {
+			return fmt.Errorf("the transcript lacks %q", w)
+		}
+	}
+	version := lineAfter(text, "# uname -rv")
+	if up := !strings.Contains(version, "SMP"); up != (entry == "selftest") {
+		return fmt.Errorf("another kernel was booted: %s", version)
+	}
+	statuses := strings.Count(text, "\n# status ")
+	if good := strings.Count(text, "\n# status 0\n"); good < statuses-1 {
+		return fmt.Errorf("%d of %d steps failed", statuses-good, statuses) // grep -c that counts none ends with 1
+	}
+	return nil
+}
+
+func lineAfter(text, line string) string {
+	lines := strings.Split(text, "\n")
+	if i := slices.Index(lines, line); i >= 0 && i+1 < len(lines) {
+		return lines[i+1]
+	}
+	return ""
+}
