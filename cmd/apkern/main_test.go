@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 func fakeMain() {
 	newHypervisor = func(string) vm.Hypervisor { return vmfake.Hypervisor{} }
 	initProgram = func() (string, error) { return os.Getenv("WORK") + "/init", nil }
+	firmwareDir = os.Getenv("WORK") + "/ovmf"
 	sysfs = client.SysfsAt(os.Getenv("WORK") + "/sysfs")
 	os.Exit(execute())
 }
@@ -46,10 +47,13 @@ func TestScripts(t *testing.T) {
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, "cache"))
-			if err := os.WriteFile(filepath.Join(e.WorkDir, "kernel"), fakeKernel(), 0o600); err != nil {
-				return err
+			var errs []error
+			for name, data := range map[string][]byte{
+				"kernel": fakeKernel(), "init": fakeInit(), "disk.img": bootSector(), "disk.img.xz": []byte("\xfd7zXZ\x00"),
+			} {
+				errs = append(errs, os.WriteFile(filepath.Join(e.WorkDir, name), data, 0o700))
 			}
-			return os.WriteFile(filepath.Join(e.WorkDir, "init"), fakeInit(), 0o700)
+			return errors.Join(errs...)
 		},
 	})
 }

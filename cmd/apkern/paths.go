@@ -19,11 +19,8 @@ const (
 // beside the executable's directory, as in a source tree, else installed.
 func findProduct(name string) (string, error) {
 	dirs := []string{installDir}
-	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
-		}
-		dirs = append([]string{filepath.Join(filepath.Dir(exe), "..", "build")}, dirs...)
+	if build, err := buildDir(); err == nil {
+		dirs = append([]string{build}, dirs...)
 	}
 	for _, d := range dirs {
 		file := filepath.Join(d, name)
@@ -32,4 +29,16 @@ func findProduct(name string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("no %s in %s or %s: build it with make", name, dirs[0], installDir)
+}
+
+// buildDir is ../build beside the executable's directory.
+func buildDir() (string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	if real, err := filepath.EvalSymlinks(exe); err == nil {
+		exe = real
+	}
+	return filepath.Join(filepath.Dir(exe), "..", "build"), nil
 }

@@ -28,16 +28,17 @@ func vmCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "vm",
 		Short: "run commands in a virtual machine with application CPUs",
-		Long: `Boots an installed Linux kernel in QEMU. The guest sees the host's files,
-read-only below a memory file system, so any program installed on the host runs
-in it, and nothing that it writes stays. Linux gets the CPUs of --home; the
-module takes the others as application CPUs. The guest's root user runs the
-command; apkern is on its PATH and the startup library at /lib/libstartup.so.1.
+		Long: `Boots Linux in QEMU. image boots the disk image; run and shell boot an installed
+kernel. Their guest sees the host's files, read-only below a memory file system,
+so any program installed on the host runs in it, and nothing that it writes
+stays. Linux gets the CPUs of --home; the module takes the others as application
+CPUs. The guest's root user runs the command; apkern is on its PATH and the
+startup library at /lib/libstartup.so.1.
 
 The module and the library are looked for in ../build beside the directory of
 the apkern executable, then in ` + installDir + `.`,
 	}
-	c.AddCommand(vmRunCommand(), vmShellCommand())
+	c.AddCommand(vmRunCommand(), vmShellCommand(), vmImageCommand())
 	return c
 }
 
@@ -113,11 +114,7 @@ func (o *vmOptions) config(args []string) (*vm.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	cache = filepath.Join(cache, "apkern")
+	cache := cacheDir()
 	c := &vm.Config{
 		Hypervisor: newHypervisor(cache), CacheDir: cache,
 		CPUs: o.cpus, Home: home, Memory: o.memory, CPUModel: o.cpu, GDB: o.gdb,
@@ -141,6 +138,15 @@ func (o *vmOptions) config(args []string) (*vm.Config, error) {
 	}
 	c.Kernel, err = vm.FindKernel(o.kernel, c.Insert)
 	return c, err
+}
+
+// cacheDir is where machines keep what they need again.
+func cacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = os.TempDir()
+	}
+	return filepath.Join(dir, "apkern")
 }
 
 // homeCPUs returns how many CPUs Linux gets. It boots on CPU 0 and can be told
@@ -265,15 +271,23 @@ func guestPath(path string) string {
 
 // runVM runs the machine and turns the outcome into the subcommand's.
 func runVM(config *vm.Config, timeout time.Duration) error {
-	ctx, cancel := context.WithCancelCause(context.Background())
+	ctx, cancel := machineContext(timeout)
 	defer cancel(nil)
-	if timeout > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeoutCause(ctx, timeout, vm.TimeLimit{Limit: timeout})
-		defer stop()
-	}
 	config.Signals = passSignals(cancel)
-	status, err := vm.Run(ctx, *config)
+	return runResult(vm.Run(ctx, *config))
+}
+
+// machineContext is what a machine lives in: at most for timeout, unless 0.
+func machineContext(timeout time.Duration) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	if timeout > 0 {
+		time.AfterFunc(timeout, func() { cancel(vm.TimeLimit{Limit: timeout}) })
+	}
+	return ctx, cancel
+}
+
+// runResult turns how a machine ended into how the subcommand does.
+func runResult(status int, err error) error {
 	var ended *signalError
 	switch {
 	case errors.As(err, &ended):

@@ -104,7 +104,7 @@ func writeCPIO(file string, records []cpio.Record) error {
 // Modules of GRUB: what both platforms need to find /boot on ext4, read the
 // menu, and boot Linux.
 var grubModules = []string{"part_gpt", "ext2", "normal", "linux", "echo", "test", "search", "search_fs_uuid",
-	"serial", "terminal", "configfile", "loadenv", "all_video", "reboot", "halt", "ls", "cat"}
+	"serial", "terminal", "configfile", "loadenv", "smbios", "all_video", "reboot", "halt", "ls", "cat"}
 
 func makeDisk(args []string) error {
 	f := flag.NewFlagSet("disk", flag.ExitOnError)

@@ -18,7 +18,7 @@ const kvmPatience = 30 * time.Second
 // /dev/kvm can be opened says little: in nested virtual machines it may be
 // there and fail. So the first time a guest is booted to see, and the answer
 // is remembered for this host kernel and this QEMU.
-func (q QEMU) accelerator(program string, s Spec) string {
+func (q QEMU) accelerator(program string, start func(accel string) (*qemu, error)) string {
 	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
 	if err != nil {
 		return accelTCG
@@ -29,7 +29,7 @@ func (q QEMU) accelerator(program string, s Spec) string {
 		return string(bytes.TrimSpace(known))
 	}
 	accel := accelTCG
-	if boots(program, accelKVM, s) {
+	if boots(start) {
 		accel = accelKVM
 	}
 	// Not remembered only means to try again.
@@ -37,15 +37,15 @@ func (q QEMU) accelerator(program string, s Spec) string {
 	return accel
 }
 
-// boots tells whether a guest gets as far as saying hello.
-func boots(program, accel string, s Spec) bool {
-	m, err := startQEMU(program, accel, s)
+// boots tells whether a guest under KVM gets as far as saying something.
+func boots(start func(accel string) (*qemu, error)) bool {
+	m, err := start(accelKVM)
 	if err != nil {
 		return false
 	}
 	defer m.Kill()
 	defer time.AfterFunc(kvmPatience, m.Kill).Stop()
-	n, _ := m.Channels().Control.Read(make([]byte, 1))
+	n, _ := m.channels[0].Read(make([]byte, 1))
 	return n == 1
 }
 

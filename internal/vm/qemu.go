@@ -33,11 +33,20 @@ const (
 
 // Start implements Hypervisor.
 func (q QEMU) Start(s Spec) (Machine, error) {
+	program, err := findQEMU()
+	if err != nil {
+		return nil, err
+	}
+	accel := q.accelerator(program, func(accel string) (*qemu, error) { return startQEMU(program, accel, s) })
+	return startQEMU(program, accel, s)
+}
+
+func findQEMU() (string, error) {
 	program, err := exec.LookPath(qemuCommand)
 	if err != nil {
-		return nil, fmt.Errorf("%s is not installed: apt-get install qemu-system-x86", qemuCommand)
+		err = fmt.Errorf("%s is not installed: apt-get install qemu-system-x86", qemuCommand)
 	}
-	return startQEMU(program, q.accelerator(program, s), s)
+	return program, err
 }
 
 // qemu is a running QEMU.
@@ -45,12 +54,13 @@ type qemu struct {
 	process  *os.Process
 	channels [len(wire.Channels)]*os.File
 	stderr   bytes.Buffer  // valid when ended
+	exit     error         // how it ended, likewise
 	ended    chan struct{} // closed when the process has been waited for
 	kill     sync.Once
 }
 
 func startQEMU(program, accel string, s Spec) (*qemu, error) {
-	m := &qemu{ended: make(chan struct{})}
+	m := &qemu{}
 	var theirs []*os.File
 	defer func() {
 		for _, f := range theirs {
@@ -66,7 +76,14 @@ func startQEMU(program, accel string, s Spec) (*qemu, error) {
 		m.channels[i] = ours
 		theirs = append(theirs, their)
 	}
-	cmd := exec.Command(program, qemuArgs(accel, s)...)
+	return m, m.start(program, qemuArgs(accel, s), theirs)
+}
+
+// start starts the process with the other ends of its channels, which are
+// closed when it fails.
+func (m *qemu) start(program string, args []string, theirs []*os.File) error {
+	m.ended = make(chan struct{})
+	cmd := exec.Command(program, args...)
 	cmd.ExtraFiles = theirs
 	cmd.Stderr = &m.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -77,9 +94,9 @@ func startQEMU(program, accel string, s Spec) (*qemu, error) {
 	go m.live(cmd, started)
 	if err := <-started; err != nil {
 		m.closeChannels()
-		return nil, fmt.Errorf("start %s: %w", qemuCommand, err)
+		return fmt.Errorf("start %s: %w", qemuCommand, err)
 	}
-	return m, nil
+	return nil
 }
 
 // live starts QEMU and stays with it. The kernel sends the death signal when
@@ -93,7 +110,7 @@ func (m *qemu) live(cmd *exec.Cmd, started chan<- error) {
 	if err != nil {
 		return
 	}
-	_ = cmd.Wait() // its status tells less than its complaint
+	m.exit = cmd.Wait()
 	close(m.ended)
 }
 
