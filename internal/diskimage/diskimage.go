@@ -35,10 +35,10 @@ const (
 
 // Parts are what an image is made of. All are files.
 type Parts struct {
-	Root     string // ext4 file system, a whole number of MiB
-	BootImg  string // GRUB's boot.img for i386-pc
-	CoreImg  string // made by grub-mkimage -O i386-pc
-	GrubEFI  string // made by grub-mkimage -O x86_64-efi
+	Root    string // ext4 file system, a whole number of MiB
+	BootImg string // GRUB's boot.img for i386-pc
+	CoreImg string // made by grub-mkimage -O i386-pc
+	GrubEFI string // made by grub-mkimage -O x86_64-efi
 }
 
 // Write makes the image. On an error no file is left.

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Prints one line and ends the program with status 1. */
 #define fail(fmt, ...) do {						\
@@ -52,6 +53,12 @@
 
 #define load(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
+
+/* Small pages only. A kernel without huge ones (a real-time one has none) does not know the request. */
+#define no_huge_pages(address, size) do {				\
+	if (madvise(address, size, MADV_NOHUGEPAGE) && errno != EINVAL)	\
+		fail("MADV_NOHUGEPAGE: %s", strerror(errno));		\
+} while (0)
 
 /*
  * Whether a test that cannot say how often is enough goes on: a limit on rounds,

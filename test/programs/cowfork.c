@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 
 	shared = must(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 	region = must(mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-	must(madvise(region, SIZE, MADV_NOHUGEPAGE));
+	no_huge_pages(region, SIZE);
 	must0(pthread_create(&thread, NULL, writer, NULL));
 	let_parent_write();
 	for (long i = 0; i < rounds; i++) {

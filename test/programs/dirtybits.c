@@ -157,7 +157,7 @@ int main(int argc, char **argv)
 	region = must(mmap(NULL, SIZE + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	region += PAGE;
 	must(mprotect(region, SIZE, PROT_READ | PROT_WRITE));
-	must(madvise(region, SIZE, MADV_NOHUGEPAGE));
+	no_huge_pages(region, SIZE);
 	must0(pthread_create(&thread, NULL, writer, NULL));
 	begin = now();
 	for (round = 0; goes_on(round, rounds, begin, seconds); ) {

@@ -131,7 +131,7 @@ static void touches(long rounds)
 	char *area = must(mmap(NULL, rounds * PAGE, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 
-	must(madvise(area, rounds * PAGE, MADV_NOHUGEPAGE));
+	no_huge_pages(area, rounds * PAGE);
 	for (long i = 0; i < rounds; i++) {
 		fpu_page = area + i * PAGE;
 		probe("first touch", fpu_touch_sse, fpu_touch_avx);

@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 	pthread_t thread;
 
 	region = must(mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-	must(madvise(region, SIZE, MADV_NOHUGEPAGE));
+	no_huge_pages(region, SIZE);
 	must(sigaction(SIGSEGV, &sa, NULL));
 	must0(pthread_create(&thread, NULL, writer, NULL));
 	for (long i = 0; i < rounds; i++)

@@ -60,7 +60,7 @@ static void instructions(long rounds)
 	char *area = must(mmap(NULL, rounds * PAGE, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 
-	must(madvise(area, rounds * PAGE, MADV_NOHUGEPAGE));
+	no_huge_pages(area, rounds * PAGE);
 	for (long i = 0; i < rounds; i++) {
 		uint64_t want = 0x12345000 + i, kernel;
 
