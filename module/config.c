@@ -59,6 +59,8 @@ static const char *platform_fault(void)
 		return "the processor has no NX bit, or it is off: boot without noexec=off";
 	if (!(__read_cr4() & X86_CR4_FSGSBASE))
 		return "the processor has no FSGSBASE, or it is off: boot without nofsgsbase";
+	if (!(__read_cr4() & X86_CR4_OSXSAVE))
+		return "Linux does not use XSAVE: boot without noxsave, on a processor whose XSAVE it accepts";
 	if (!boot_cpu_has(X86_FEATURE_TSC))
 		return "there is no time-stamp counter: boot without notsc";
 	return NULL;

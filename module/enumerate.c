@@ -209,8 +209,8 @@ static unsigned int thread_bits(void)
 
 	if (boot_cpu_data.cpuid_level >= 0xb) {
 		cpuid_count(0xb, 0, &eax, &ebx, &ecx, &edx);
-		if (ebx)
-			return eax & 0x1f;
+		if (ebx)	/* level type 1: threads; a processor without any begins with cores */
+			return (ecx >> 8 & 0xff) == 1 ? eax & 0x1f : 0;
 	}
 	if (boot_cpu_data.extended_cpuid_level >= 0x8000001e && boot_cpu_has(X86_FEATURE_TOPOEXT)) {
 		threads = (cpuid_ebx(0x8000001e) >> 8 & 0xff) + 1;

@@ -19,7 +19,7 @@ var machines = map[string]func(dir, disk, serial string) error{
 }
 
 // limit ends a machine that hangs.
-const limit = 8 * time.Minute
+const limit = 4 * time.Minute
 
 func qemu(_, disk, serial string, more ...string) error {
 	args := append([]string{
@@ -50,7 +50,7 @@ const bochsConfig = `config_interface: textconfig
 display_library: term
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
-cpu: count=4, ips=60000000, model=corei7_skylake_x, reset_on_triple_fault=0
+cpu: count=1:4:1, ips=60000000, model=corei7_haswell_4770, reset_on_triple_fault=0
 memory: guest=512, host=512
 pci: enabled=1, chipset=i440fx
 clock: sync=none

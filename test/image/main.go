@@ -22,6 +22,7 @@ import (
 func main() {
 	image := flag.String("image", "build/image/apkern.img", "the disk image's `FILE`")
 	entry := flag.String("entry", "selftest", "boot `ENTRY` to choose: selftest or selftest-stock")
+	flag.BoolVar(&verbose, "v", false, "print what came before the self-test too")
 	flag.Parse()
 	names := flag.Args()
 	if len(names) == 0 {
@@ -38,6 +39,8 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+var verbose bool
 
 func try(name, image, entry string) error {
 	boot, ok := machines[name]
@@ -61,7 +64,7 @@ func try(name, image, entry string) error {
 		return errors.Join(bootErr, err)
 	}
 	text := strings.ReplaceAll(string(output), "\r", "")
-	if _, after, ok := strings.Cut(text, begin); ok {
+	if _, after, ok := strings.Cut(text, begin); ok && !verbose {
 		fmt.Print(begin + after)
 	} else {
 		fmt.Print(text)
