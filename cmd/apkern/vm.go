@@ -35,6 +35,9 @@ stays. Linux gets the CPUs of --home; the module takes the others as application
 CPUs. The guest's root user runs the command; apkern is on its PATH and the
 startup library at /lib/libstartup.so.1.
 
+A kernel that has virtiofs but no 9p, as Debian's for clouds, gets the files by
+virtiofs; only root can do that.
+
 The module and the library are looked for in ../build beside the directory of
 the apkern executable, then in ` + installDir + `.`,
 	}

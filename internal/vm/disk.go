@@ -112,7 +112,7 @@ func startDisk(program, accel string, d Disk) (*qemu, error) {
 	defer theirs.Close()
 	m := &qemu{}
 	m.channels[0] = ours
-	return m, m.start(program, diskArgs(accel, d), []*os.File{theirs})
+	return m, m.run(program, diskArgs(accel, d), []*os.File{theirs})
 }
 
 // diskArgs is the command line: a machine with the disk, a serial port, and a

@@ -11,8 +11,9 @@ type Spec struct {
 	Kernel    string       // bzImage, or ELF with a PVH entry
 	Initramfs string       // file
 	CmdLine   string       // the kernel's
-	Root      string       // host directory that the guest gets as 9p tag guest.RootTag, read-only
-	Shares    []wire.Share // host directories that it gets read-write
+	Sharing   wire.Sharing // how the guest gets the host's directories
+	Root      string       // one that it gets with tag guest.RootTag, read-only
+	Shares    []wire.Share // those that it gets read-write
 	CPUs      int
 	Memory    string // QEMU's syntax: 2G
 	CPUModel  string // QEMU's name

@@ -4,14 +4,51 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"apkern/internal/vm/wire"
 )
 
 // guestModules are what the guest's init needs; modprobe's names.
-var guestModules = []string{"virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay"}
+func guestModules(sharing wire.Sharing) []string {
+	return append([]string{"virtio_pci", "virtio_console", "overlay"}, sharingModules[sharing]...)
+}
+
+var sharingModules = map[wire.Sharing][]string{
+	wire.NineP:    {"9pnet_virtio", "9p"},
+	wire.VirtioFS: {"virtiofs"},
+}
+
+// sharing is how the kernel's guest gets the host's files: by 9p, for which QEMU
+// needs no other program and no privilege, unless the kernel has only virtiofs,
+// as Debian's for clouds. One of which nothing is known is taken to have 9p.
+func (k Kernel) sharing() (wire.Sharing, error) {
+	if k.Modules == "" {
+		return wire.NineP, nil
+	}
+	has := map[string]bool{}
+	for _, list := range []string{"modules.dep", "modules.builtin"} {
+		data, err := os.ReadFile(filepath.Join(k.Modules, list))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("modules of %s: %w", k.Release, err)
+		}
+		for line := range strings.Lines(string(data)) {
+			file, _, _ := strings.Cut(line, ":")
+			has[moduleName(file)] = true
+		}
+	}
+	hasAll := func(sharing wire.Sharing) bool {
+		return !slices.ContainsFunc(sharingModules[sharing], func(name string) bool { return !has[name] })
+	}
+	if hasAll(wire.VirtioFS) && !hasAll(wire.NineP) {
+		return wire.VirtioFS, nil
+	}
+	return wire.NineP, nil
+}
 
 // ModuleFile is one module to load.
 type ModuleFile struct {

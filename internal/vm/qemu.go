@@ -1,15 +1,12 @@
 package vm
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -51,22 +48,16 @@ func findQEMU() (string, error) {
 
 // qemu is a running QEMU.
 type qemu struct {
-	process  *os.Process
+	process
 	channels [len(wire.Channels)]*os.File
-	stderr   bytes.Buffer  // valid when ended
-	exit     error         // how it ended, likewise
-	ended    chan struct{} // closed when the process has been waited for
-	kill     sync.Once
+	servers  []*fileServer // of the directories it shares, if by virtiofs
+	once     sync.Once     // for Kill
 }
 
 func startQEMU(program, accel string, s Spec) (*qemu, error) {
 	m := &qemu{}
 	var theirs []*os.File
-	defer func() {
-		for _, f := range theirs {
-			_ = f.Close()
-		}
-	}()
+	defer func() { closeFiles(theirs) }()
 	for i := range m.channels {
 		ours, their, err := socketPair(wire.Channels[i])
 		if err != nil {
@@ -76,42 +67,40 @@ func startQEMU(program, accel string, s Spec) (*qemu, error) {
 		m.channels[i] = ours
 		theirs = append(theirs, their)
 	}
-	return m, m.start(program, qemuArgs(accel, s), theirs)
+	if s.Sharing == wire.VirtioFS {
+		servers, err := startFileServers(virtiofsd, s)
+		if err != nil {
+			m.closeChannels()
+			return nil, err
+		}
+		m.servers = servers
+		for _, f := range servers {
+			theirs = append(theirs, f.socket)
+		}
+	}
+	return m, m.run(program, qemuArgs(accel, s), theirs)
 }
 
-// start starts the process with the other ends of its channels, which are
-// closed when it fails.
-func (m *qemu) start(program string, args []string, theirs []*os.File) error {
-	m.ended = make(chan struct{})
-	cmd := exec.Command(program, args...)
-	cmd.ExtraFiles = theirs
-	cmd.Stderr = &m.stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Setpgid:   true, // the terminal's signals are for us to pass on
-		Pdeathsig: syscall.SIGKILL,
-	}
-	started := make(chan error)
-	go m.live(cmd, started)
-	if err := <-started; err != nil {
+// run starts the program with the other ends of its channels. When it fails,
+// nothing is left of the machine.
+func (m *qemu) run(program string, args []string, theirs []*os.File) error {
+	if err := m.start(program, args, theirs, nil); err != nil {
 		m.closeChannels()
+		endFileServers(m.servers)
 		return fmt.Errorf("start %s: %w", qemuCommand, err)
+	}
+	for _, f := range m.servers {
+		go m.endWith(f)
 	}
 	return nil
 }
 
-// live starts QEMU and stays with it. The kernel sends the death signal when
-// the thread that started the child ends, so this one must last as long.
-func (m *qemu) live(cmd *exec.Cmd, started chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err := cmd.Start()
-	m.process = cmd.Process
-	started <- err
-	if err != nil {
-		return
+// endWith ends the machine when a server of its files fails: the guest would
+// wait for them for ever.
+func (m *qemu) endWith(f *fileServer) {
+	if <-f.ended; f.exit != nil {
+		m.kill()
 	}
-	m.exit = cmd.Wait()
-	close(m.ended)
 }
 
 // Channels implements Machine.
@@ -122,14 +111,19 @@ func (m *qemu) Channels() Channels {
 // Wait implements Machine.
 func (m *qemu) Wait() string {
 	<-m.ended
+	for _, f := range m.servers {
+		if said := f.failure(); said != "" {
+			return said
+		}
+	}
 	return lastLine(m.stderr.Bytes())
 }
 
 // Kill implements Machine.
 func (m *qemu) Kill() {
-	m.kill.Do(func() {
-		_ = m.process.Kill() // fails when it has ended
-		<-m.ended
+	m.once.Do(func() {
+		m.kill()
+		endFileServers(m.servers)
 		m.closeChannels()
 	})
 }
@@ -170,7 +164,6 @@ func qemuArgs(accel string, s Spec) []string {
 		"-serial", "chardev:console",
 		"-device", "virtio-serial-pci",
 	}
-	const firstExtraFile = 3
 	for i, name := range wire.Channels {
 		args = append(args,
 			"-chardev", fmt.Sprintf("socket,id=ch%d,fd=%d", i, firstExtraFile+i),
@@ -179,16 +172,25 @@ func qemuArgs(accel string, s Spec) []string {
 	if s.GDB != "" {
 		args = append(args, "-gdb", "tcp:"+option(s.GDB))
 	}
-	args = append(args, share(guest.RootTag, s.Root, ",readonly=on")...)
+	if s.Sharing == wire.VirtioFS {
+		fd := firstExtraFile + len(wire.Channels)
+		args = append(args, sharedMemory(s.Memory)...)
+		args = append(args, shareVirtioFS(guest.RootTag, fd)...)
+		for i, d := range s.Shares {
+			args = append(args, shareVirtioFS(d.Tag, fd+1+i)...)
+		}
+		return args
+	}
+	args = append(args, shareNineP(guest.RootTag, s.Root, ",readonly=on")...)
 	for _, d := range s.Shares {
-		args = append(args, share(d.Tag, d.Path, "")...)
+		args = append(args, shareNineP(d.Tag, d.Path, "")...)
 	}
 	return args
 }
 
-// share gives the guest a host directory by 9p. Below it may be mount points,
-// hence the remapping of inode numbers.
-func share(tag, path, more string) []string {
+// shareNineP gives the guest a host directory by 9p. Below it may be mount
+// points, hence the remapping of inode numbers.
+func shareNineP(tag, path, more string) []string {
 	return []string{
 		"-fsdev", fmt.Sprintf("local,id=%s,path=%s,security_model=none,multidevs=remap%s", tag, option(path), more),
 		"-device", fmt.Sprintf("virtio-9p-pci,fsdev=%s,mount_tag=%[1]s", tag),

@@ -112,7 +112,7 @@ func Run(ctx context.Context, c Config) (int, error) {
 		return 0, err
 	}
 	defer m.Kill()
-	s := session{config: &c, machine: m, job: c.job(spec.Shares)}
+	s := session{config: &c, machine: m, job: c.job(spec)}
 	status, err := s.run(ctx)
 	m.Kill()
 	c.progress("")
@@ -141,7 +141,11 @@ func (c *Config) spec(dir string) (Spec, error) {
 			return Spec{}, err
 		}
 	}
-	modules, err := ReadModules(c.Kernel, guestModules)
+	sharing, err := c.Kernel.sharing()
+	if err != nil {
+		return Spec{}, err
+	}
+	modules, err := ReadModules(c.Kernel, guestModules(sharing))
 	if err != nil {
 		return Spec{}, err
 	}
@@ -154,7 +158,7 @@ func (c *Config) spec(dir string) (Spec, error) {
 		return Spec{}, err
 	}
 	s := Spec{
-		Kernel: image, Initramfs: initramfs.Name(), CmdLine: c.cmdLine(), Root: "/",
+		Kernel: image, Initramfs: initramfs.Name(), CmdLine: c.cmdLine(), Sharing: sharing, Root: "/",
 		CPUs: c.CPUs, Memory: c.Memory, CPUModel: c.CPUModel, GDB: c.GDB,
 		Console: filepath.Join(dir, "console.log"),
 	}
@@ -183,9 +187,9 @@ func (c *Config) cmdLine() string {
 	return strings.Join(words, " ")
 }
 
-func (c *Config) job(shares []wire.Share) *wire.Job {
+func (c *Config) job(s Spec) *wire.Job {
 	return &wire.Job{
-		Args: c.Args, Env: c.Env, Dir: c.Dir, TTY: c.TTY, Shares: shares,
+		Args: c.Args, Env: c.Env, Dir: c.Dir, TTY: c.TTY, Sharing: s.Sharing, Shares: s.Shares,
 		Insert: c.Insert != "", Params: c.Params,
 	}
 }

@@ -20,13 +20,13 @@ type machine struct{}
 // Prepare implements System.
 func (*machine) Prepare(job *wire.Job, progress func(string)) error {
 	progress("mounting the host's files")
-	if err := mountRoot(); err != nil {
+	if err := mountRoot(job.Sharing); err != nil {
 		return err
 	}
 	if err := mountSystem(rootDir); err != nil {
 		return err
 	}
-	if err := mountShares(rootDir, job.Shares); err != nil {
+	if err := mountShares(rootDir, job); err != nil {
 		return err
 	}
 	if err := installFiles(); err != nil {

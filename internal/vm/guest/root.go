@@ -11,7 +11,7 @@ import (
 	"apkern/internal/vm/wire"
 )
 
-// RootTag is the 9p mount tag of the host's root file system.
+// RootTag is what mount(2) calls the host's root file system.
 const RootTag = "root"
 
 // Where the guest's root is put together, in the initial RAM file system.
@@ -21,15 +21,27 @@ const (
 	rootDir  = "/root"
 )
 
-// msize is the largest message of the virtio transport (net/9p/trans_virtio.c).
-const msize = "msize=512000"
+// How a 9p mount caches. What virtiofs caches is its server's choice.
+const (
+	cacheAll  = "cache=loose"
+	cacheMaps = "cache=mmap" // nothing but pages that are mapped
+)
+
+// mountHost mounts the host's directory that tag stands for. The size is that
+// of the largest message of the virtio transport (net/9p/trans_virtio.c).
+func mountHost(sharing wire.Sharing, tag, at string, flags uintptr, cache string) error {
+	options := ""
+	if sharing == wire.NineP {
+		options = "trans=virtio,version=9p2000.L,msize=512000," + cache
+	}
+	return mount(tag, string(sharing), at, flags, options)
+}
 
 // mountRoot puts the host's root file system, read-only, under a tmpfs. The
 // host's files do not change while the guest runs, as far as the guest is
 // concerned: it may cache what it has read.
-func mountRoot() error {
-	err := mount(RootTag, "9p", lowerDir, unix.MS_RDONLY, "trans=virtio,version=9p2000.L,cache=loose,"+msize)
-	if err != nil {
+func mountRoot(sharing wire.Sharing) error {
+	if err := mountHost(sharing, RootTag, lowerDir, unix.MS_RDONLY, cacheAll); err != nil {
 		return err
 	}
 	if err := mount("tmpfs", "tmpfs", upperDir, 0, "mode=755"); err != nil {
@@ -79,11 +91,10 @@ func mountSystem(root string) error {
 }
 
 // mountShares mounts the host's directories read-write. The host changes them
-// too, so nothing of them is cached but pages that are mapped.
-func mountShares(root string, shares []wire.Share) error {
-	for _, s := range shares {
-		err := mount(s.Tag, "9p", root+s.Path, 0, "trans=virtio,version=9p2000.L,cache=mmap,"+msize)
-		if err != nil {
+// too, so as little of them is cached as can be.
+func mountShares(root string, job *wire.Job) error {
+	for _, s := range job.Shares {
+		if err := mountHost(job.Sharing, s.Tag, root+s.Path, 0, cacheMaps); err != nil {
 			return err
 		}
 	}

@@ -31,19 +31,30 @@ type Size struct {
 	Rows, Cols uint16
 }
 
+// Sharing is how the guest gets the host's directories: by this type of file
+// system, in mount(2)'s words.
+type Sharing string
+
+// The two that QEMU has.
+const (
+	NineP    Sharing = "9p"
+	VirtioFS Sharing = "virtiofs"
+)
+
 // Share is a host directory that the guest mounts read-write at the same path.
 type Share struct {
-	Tag  string // 9p mount tag
+	Tag  string // what mount(2) calls it
 	Path string // absolute
 }
 
 // Job is what the guest is to do.
 type Job struct {
-	Args   []string // command and arguments; never empty
-	Env    []string // NAME=VALUE; all of the command's environment
-	Dir    string   // working directory
-	TTY    *Size    // run on a terminal of its own of that size; nil: plain streams
-	Shares []Share
+	Args    []string // command and arguments; never empty
+	Env     []string // NAME=VALUE; all of the command's environment
+	Dir     string   // working directory
+	TTY     *Size    // run on a terminal of its own of that size; nil: plain streams
+	Sharing Sharing
+	Shares  []Share
 	// Insert is set when the application kernel's module is to be inserted,
 	// with these parameters, before the command runs.
 	Insert bool
