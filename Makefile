@@ -55,7 +55,7 @@ test-host: all ## everything that is not assembly or C, under the race detector
 test-vm: all build/guest.test programs ## the suite that runs inside virtual machines
 	KERNEL=$(KREL) test/run-vm.sh $(BOOTS)
 
-test-mutants: all build/guest.test programs ## break one mechanism at a time; its test must notice
+test-mutants: all up-kernel build/guest.test programs ## break one mechanism at a time; its test must notice
 	$(GO) run ./test/mutants -kernel $(KREL) $(MUTANTS)
 
 .PHONY: lint lint-go lint-c

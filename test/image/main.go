@@ -53,7 +53,7 @@ func try(name, image, entry string) error {
 	}
 	defer os.RemoveAll(dir)
 	disk := filepath.Join(dir, "disk.img")
-	if err := prepare(image, disk, entry); err != nil {
+	if err := prepare(image, disk, entry, parameters[name]); err != nil {
 		return err
 	}
 	serial := filepath.Join(dir, "serial.log")
@@ -85,19 +85,20 @@ const (
 	envBlockSize = 1024
 )
 
-// prepare copies the image, and chooses an entry of its menu in the copy.
-func prepare(image, copy, entry string) error {
+// prepare copies the image, and chooses in the copy an entry of its menu, and
+// parameters for the module.
+func prepare(image, copy, entry, parameters string) error {
 	data, err := os.ReadFile(image)
 	if err != nil {
 		return fmt.Errorf("%w: run make image", err)
 	}
-	if err := chooseEntry(data, entry); err != nil {
+	if err := chooseEntry(data, entry, parameters); err != nil {
 		return err
 	}
 	return os.WriteFile(copy, data, 0o600)
 }
 
-func chooseEntry(disk []byte, entry string) error {
+func chooseEntry(disk []byte, entry, parameters string) error {
 	at := -1
 	// GRUB's own programs contain the text too: the block is the one that is full.
 	for from := 0; ; {
@@ -115,7 +116,7 @@ func chooseEntry(disk []byte, entry string) error {
 	if at < 0 {
 		return errors.New("no GRUB environment block in the image")
 	}
-	block := append([]byte(envBlock+"entry="+entry+"\n"), bytes.Repeat([]byte("#"), envBlockSize)...)
+	block := append([]byte(envBlock+"entry="+entry+"\nselftest="+parameters+"\n"), bytes.Repeat([]byte("#"), envBlockSize)...)
 	copy(disk[at:at+envBlockSize], block)
 	return nil
 }

@@ -21,13 +21,13 @@ type lab interface {
 	// mutate changes the copy of the tree and returns what puts it back. It fails
 	// unless every edit's old text occurs exactly once.
 	mutate(m mutant) (restore func() error, err error)
-	// build makes the module of the copy and returns its path.
-	build(name string) (module string, err error)
-	// original returns the path of the unchanged tree's module.
-	original() string
-	// guard runs one guest test with a module. The error is for a test that did
-	// not run at all.
-	guard(test, module string) (verdict, error)
+	// build makes the mutant's module of the copy and returns its path.
+	build(m mutant) (module string, err error)
+	// original returns the path of the unchanged tree's module, for the mutant's kernel.
+	original(m mutant) string
+	// guard runs the mutant's guest test with a module. The error is for a test
+	// that did not run at all.
+	guard(m mutant, module string) (verdict, error)
 }
 
 // survivors is the error that says which mutants nobody noticed.
@@ -58,7 +58,7 @@ func (h *harness) run(mutants []mutant) error {
 			return errors.New("interrupted")
 		}
 		if !sound[m.guard] {
-			if err := h.passes(m.guard); err != nil {
+			if err := h.passes(m); err != nil {
 				return err
 			}
 			sound[m.guard] = true
@@ -81,14 +81,14 @@ func (h *harness) run(mutants []mutant) error {
 
 // passes returns an error unless the guard passes with the unchanged module: a
 // test that always fails would catch everything.
-func (h *harness) passes(guard string) error {
-	fmt.Fprintf(h.log, "mutants: %s with the unchanged module\n", guard)
-	v, err := h.lab.guard(guard, h.lab.original())
+func (h *harness) passes(m mutant) error {
+	fmt.Fprintf(h.log, "mutants: %s with the unchanged module\n", m.guard)
+	v, err := h.lab.guard(m, h.lab.original(m))
 	if err == nil && v != passed {
 		err = errors.New("does not pass with the unchanged module, so it cannot tell anything; see build/mutants/apkern.log")
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", guard, err)
+		return fmt.Errorf("%s: %w", m.guard, err)
 	}
 	return nil
 }
@@ -102,9 +102,9 @@ func (h *harness) try(m mutant) (v verdict, err error) {
 		return passed, err
 	}
 	defer func() { err = errors.Join(err, restore()) }()
-	module, err := h.lab.build(m.name)
+	module, err := h.lab.build(m)
 	if err != nil {
 		return passed, err
 	}
-	return h.lab.guard(m.guard, module)
+	return h.lab.guard(m, module)
 }

@@ -31,12 +31,12 @@ func (l *fakeLab) mutate(m mutant) (func() error, error) {
 	return func() error { return l.step("restore", m.name) }, l.step("mutate", m.name)
 }
 
-func (l *fakeLab) build(name string) (string, error) { return name, l.step("build", name) }
+func (l *fakeLab) build(m mutant) (string, error) { return m.name, l.step("build", m.name) }
 
-func (l *fakeLab) original() string { return "original" }
+func (l *fakeLab) original(mutant) string { return "original" }
 
-func (l *fakeLab) guard(test, module string) (verdict, error) {
-	return l.verdicts[module], l.step("guard "+test, module)
+func (l *fakeLab) guard(m mutant, module string) (verdict, error) {
+	return l.verdicts[module], l.step("guard "+m.guard, module)
 }
 
 func try(l *fakeLab, names ...string) (string, error) {

@@ -24,27 +24,50 @@ type vmLab struct {
 	log    io.Writer
 }
 
-func (l *vmLab) dir() string      { return filepath.Join(l.root, "build", "mutants") }
-func (l *vmLab) tree() string     { return filepath.Join(l.dir(), "tree") }
-func (l *vmLab) original() string { return filepath.Join(l.root, "build", "apkern.ko") }
+func (l *vmLab) dir() string  { return filepath.Join(l.root, "build", "mutants") }
+func (l *vmLab) tree() string { return filepath.Join(l.dir(), "tree") }
+
+func (l *vmLab) original(m mutant) string { return filepath.Join(l.root, product(m)) }
+
+// product is make's target for the module that a mutant is tried with.
+func product(m mutant) string {
+	if m.up {
+		return "build/up/apkern.ko"
+	}
+	return "build/apkern.ko"
+}
+
+// upKernel is where `make up-kernel` links the Linux without SMP.
+const upKernel = "build/up-kernel"
 
 // prepare checks that everything is built and copies the tree.
 func (l *vmLab) prepare() error {
-	for _, product := range []string{"bin/apkern", "build/apkern.ko", "build/guest.test", "build/test"} {
+	for _, product := range []string{"bin/apkern", "build/apkern.ko", "build/up/apkern.ko", upKernel, "build/guest.test", "build/test"} {
 		if _, err := os.Stat(filepath.Join(l.root, product)); err != nil {
 			return fmt.Errorf("there is no %s: run make test-mutants", product)
 		}
 	}
-	return copyTree(l.root, l.tree(), "build", "bin")
+	if err := copyTree(l.root, l.tree(), "build", "bin"); err != nil {
+		return err
+	}
+	link := filepath.Join(l.tree(), upKernel)
+	if _, err := os.Lstat(link); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+		return err
+	}
+	return os.Symlink(filepath.Join(l.root, upKernel), link)
 }
 
 func (l *vmLab) mutate(m mutant) (func() error, error) {
 	return mutateTree(l.tree(), m.edits)
 }
 
-func (l *vmLab) build(name string) (string, error) {
-	args := []string{"-C", l.tree(), "build/apkern.ko"}
-	if l.kernel != "" {
+func (l *vmLab) build(m mutant) (string, error) {
+	name := m.name
+	args := []string{"-C", l.tree(), product(m)}
+	if l.kernel != "" && !m.up {
 		args = append(args, "KREL="+l.kernel)
 	}
 	out, err := exec.Command("make", args...).CombinedOutput()
@@ -55,11 +78,19 @@ func (l *vmLab) build(name string) (string, error) {
 		return "", fmt.Errorf("it does not build: %w\n%s", err, tail(out))
 	}
 	module := filepath.Join(l.dir(), name+".ko")
-	return module, copyFile(filepath.Join(l.tree(), "build", "apkern.ko"), module)
+	return module, copyFile(filepath.Join(l.tree(), product(m)), module)
 }
 
-func (l *vmLab) guard(test, module string) (verdict, error) {
-	cmd := exec.Command(filepath.Join(l.root, "bin", "apkern"), l.command(test, module)...)
+func (l *vmLab) guard(m mutant, module string) (verdict, error) {
+	kernel := l.kernel
+	if m.up {
+		release, err := os.ReadFile(filepath.Join(l.root, upKernel, "release"))
+		if err != nil {
+			return passed, err
+		}
+		kernel = filepath.Join(l.root, upKernel, "boot", "vmlinuz-"+strings.TrimSpace(string(release)))
+	}
+	cmd := exec.Command(filepath.Join(l.root, "bin", "apkern"), l.command(m.guard, module, kernel)...)
 	cmd.Dir = l.root
 	out, err := cmd.CombinedOutput()
 	if err := l.keep(strings.TrimSuffix(filepath.Base(module), ".ko"), out); err != nil {
@@ -69,15 +100,15 @@ func (l *vmLab) guard(test, module string) (verdict, error) {
 	if err != nil && !errors.As(err, &exit) {
 		return passed, err
 	}
-	return judge(test, cmd.ProcessState.ExitCode(), out)
+	return judge(m.guard, cmd.ProcessState.ExitCode(), out)
 }
 
 // command returns the arguments of apkern that run one guest test.
-func (l *vmLab) command(test, module string) []string {
+func (l *vmLab) command(test, module, kernel string) []string {
 	args := []string{"vm", "run", "--cpus", "4", "--timeout", "15m", "--module", module,
 		"--env", "APKERN_GUEST=1", "--env", "APKERN_MODULE=" + module}
-	if l.kernel != "" {
-		args = append(args, "--kernel", l.kernel)
+	if kernel != "" {
+		args = append(args, "--kernel", kernel)
 	}
 	return append(args, "--", filepath.Join(l.root, "build", "guest.test"),
 		"-test.v", "-test.run", pattern(test))

@@ -5,6 +5,7 @@ type mutant struct {
 	name   string
 	breaks string // what it breaks, for people
 	guard  string // the guest test, or subtest, that must notice
+	up     bool   // on a Linux without SMP
 	edits  []edit
 }
 
@@ -13,7 +14,7 @@ var table = []mutant{
 		name:   "no-flush",
 		breaks: "home does not ask for flushes when page tables change",
 		guard:  "TestCoherence",
-		edits:  []edit{{"module/space.c", "\tcpus = flush(s);\n", "\tcpus = 0;\n"}},
+		edits:  []edit{{"module/space.c", "\tcpus = flush(s->page->id);\n", "\tcpus = 0;\n"}},
 	},
 	{
 		name:   "flush-not-done",
@@ -80,5 +81,35 @@ var table = []mutant{
 		guard:  "TestCPUTime",
 		edits: []edit{{"module/account.c",
 			"if (cycles - t->credited > charged) {", "if (cycles < t->credited) {"}},
+	},
+	{
+		name:   "ranges-not-held",
+		breaks: "no CPU is held while Linux changes a range of page table entries without LOCK",
+		guard:  "TestNoLock/dirtybits_protect",
+		up:     true,
+		edits: []edit{{"module/space.c",
+			"\t__atomic_fetch_add(&s->page->held, 1, __ATOMIC_SEQ_CST);\n\tflush(s->page->id);\n", ""},
+			{"module/space.c", "\t__atomic_fetch_sub(&of(n)->page->held, 1, __ATOMIC_SEQ_CST);\n", ""}},
+	},
+	{
+		name:   "futex-not-held",
+		breaks: "no CPU is held while Linux changes a user's word without LOCK",
+		guard:  "TestNoLock/futexop",
+		up:     true,
+		edits:  []edit{{"module/nolock.c", "if (mm && !mm_has_notifiers(mm))", "if (!mm || !mm_has_notifiers(mm))"}},
+	},
+	{
+		name:   "aging-not-held",
+		breaks: "no CPU is held while Linux clears accessed bits without LOCK",
+		guard:  "TestNoLock",
+		up:     true,
+		edits:  []edit{{"module/nolock.c", "if (mm && !mm_has_notifiers(mm))", "if (mm)"}},
+	},
+	{
+		name:   "hold-not-tested",
+		breaks: "an application CPU does not wait for the end of a hold",
+		guard:  "TestNoLock/dirtybits_protect",
+		up:     true,
+		edits:  []edit{{"kernel/admit/admit.go", "if !space.Held() {", "if space.Held(); true {"}},
 	},
 }
