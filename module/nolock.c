@@ -45,7 +45,8 @@ void nolock_exit(void)
 
 struct guarded {
 	struct kprobe probe;
-	unsigned long (*instead)(ARGS);
+	unsigned long (*instead)(unsigned long a, unsigned long b, unsigned long c,
+				 unsigned long d, unsigned long e, unsigned long f);
 };
 
 /* Calls in progress, counted before the first instruction of the replacement. */
