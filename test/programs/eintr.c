@@ -71,6 +71,7 @@ static void restarted_read(void)
 	sigemptyset(&alarm_only);
 	sigaddset(&alarm_only, SIGALRM);
 	must0(pthread_sigmask(SIG_BLOCK, &alarm_only, NULL));
+	handled = 0;	/* or the writer counts the handlers of the case before */
 	must0(pthread_create(&writer, NULL, write_after_handlers, NULL));
 	must0(pthread_sigmask(SIG_UNBLOCK, &alarm_only, NULL));
 	alarms(SA_RESTART);
