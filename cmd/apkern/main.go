@@ -55,15 +55,26 @@ func execute() int {
 	return status
 }
 
+// moreCommands make the commands that only some builds have.
+var moreCommands []func() *cobra.Command
+
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "apkern",
-		Short:         "run programs on application CPUs",
+		Use:   "apkern",
+		Short: "run programs on application CPUs",
+		Long: `Runs programs on application CPUs, and shows what happens there: those CPUs that
+Linux does not use, or has given up, and that the module apkern has taken.
+apkern(4) has the module's parameters, the device and the service that takes
+CPUs at boot. The startup library adopts a program without this command:
+LD_PRELOAD=/lib/libstartup.so.1 CMD.`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(runCommand(), statusCommand(), statCommand(), logCommand(), vmCommand())
+	for _, more := range moreCommands {
+		root.AddCommand(more())
+	}
 	return root
 }
 

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-)
+	"strings"
 
-// installDir is where a package puts the module and the library.
-const installDir = "/usr/lib/apkern"
+	"golang.org/x/sys/unix"
+)
 
 // Names of build products.
 const (
@@ -15,20 +15,39 @@ const (
 	libraryFile = "libstartup.so.1"
 )
 
+// installedModules is where dkms puts the module for each Linux.
+const installedModules = "/lib/modules/*/updates/dkms/" + moduleFile
+
 // findProduct returns the path of the module or the library: in ../build
 // beside the executable's directory, as in a source tree, else installed.
 func findProduct(name string) (string, error) {
-	dirs := []string{installDir}
-	if build, err := buildDir(); err == nil {
-		dirs = append([]string{build}, dirs...)
+	candidates := []string{"/lib/" + name}
+	if name == moduleFile {
+		candidates = findInstalledModules()
 	}
-	for _, d := range dirs {
-		file := filepath.Join(d, name)
+	built := "../build"
+	if build, err := buildDir(); err == nil {
+		built = build
+		candidates = append([]string{filepath.Join(build, name)}, candidates...)
+	}
+	for _, file := range candidates {
 		if _, err := os.Stat(file); err == nil {
 			return file, nil
 		}
 	}
-	return "", fmt.Errorf("no %s in %s or %s: build it with make", name, dirs[0], installDir)
+	return "", fmt.Errorf("no %s in %s, and none is installed: build it with make, or install the packages", name, built)
+}
+
+// findInstalledModules returns the modules that are installed: that for the
+// running Linux first, then the others.
+func findInstalledModules() []string {
+	files, _ := filepath.Glob(installedModules) // the pattern is well-formed
+	var uts unix.Utsname
+	if unix.Uname(&uts) != nil {
+		return files
+	}
+	running := strings.Replace(installedModules, "*", unix.ByteSliceToString(uts.Release[:]), 1)
+	return append([]string{running}, files...)
 }
 
 // buildDir is ../build beside the executable's directory.

@@ -39,7 +39,7 @@ A kernel that has virtiofs but no 9p, as Debian's for clouds, gets the files by
 virtiofs; only root can do that.
 
 The module and the library are looked for in ../build beside the directory of
-the apkern executable, then in ` + installDir + `.`,
+the apkern executable, then where the packages install them.`,
 	}
 	c.AddCommand(vmRunCommand(), vmShellCommand(), vmImageCommand())
 	return c
