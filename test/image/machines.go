@@ -28,7 +28,7 @@ const limit = 4 * time.Minute
 func qemu(_, disk, serial string, more ...string) error {
 	args := append([]string{
 		"-nodefaults", "-no-reboot", "-display", "none", "-accel", "tcg,thread=multi", "-cpu", "max",
-		"-smp", "4", "-m", "1G", "-drive", "file=" + disk + ",format=raw,if=ide",
+		"-smp", fmt.Sprint(cpus), "-m", "1G", "-drive", "file=" + disk + ",format=raw,if=ide",
 		"-serial", "file:" + serial, "-vga", "std",
 	}, more...)
 	return watch(exec.Command("qemu-system-x86_64", args...), serial)
@@ -48,13 +48,13 @@ func uefi(dir, disk, serial string) error {
 		"-drive", "if=pflash,format=raw,file="+vars)
 }
 
-// bochsConfig is a machine with four CPUs that executes them in turn, one
+// bochsConfig is a machine that executes its CPUs in turn, one
 // instruction each.
 const bochsConfig = `config_interface: textconfig
 display_library: term
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
-cpu: count=1:4:1, ips=60000000, model=corei7_haswell_4770, reset_on_triple_fault=0
+cpu: count=1:%d:1, ips=60000000, model=corei7_haswell_4770, reset_on_triple_fault=0
 memory: guest=512, host=512
 pci: enabled=1, chipset=i440fx
 clock: sync=none
@@ -68,7 +68,7 @@ panic: action=fatal
 
 func bochs(dir, disk, serial string) error {
 	config, commands := filepath.Join(dir, "bochsrc"), filepath.Join(dir, "commands")
-	text := fmt.Sprintf(bochsConfig, disk, serial, filepath.Join(dir, "bochs.log"))
+	text := fmt.Sprintf(bochsConfig, cpus, disk, serial, filepath.Join(dir, "bochs.log"))
 	// The geometry that Bochs derives from a file wants whole cylinders.
 	if err := errors.Join(growToCylinder(disk), os.WriteFile(config, []byte(text), 0o600),
 		os.WriteFile(commands, []byte("c\n"), 0o600)); err != nil {

@@ -44,7 +44,7 @@ boot  etc
 `
 
 func TestCheck(t *testing.T) {
-	if err := check(good, "selftest"); err != nil {
+	if err := check(good, "selftest", 3); err != nil {
 		t.Error(err)
 	}
 	for old, changed := range map[string]string{
@@ -56,7 +56,7 @@ func TestCheck(t *testing.T) {
 		"# self-test ends":         "",
 		"# status 0\nbin":          "# status 2\nbin",
 	} {
-		if text := strings.Replace(good, old, changed, 1); text != good && check(text, "selftest") == nil {
+		if text := strings.Replace(good, old, changed, 1); text != good && check(text, "selftest", 3) == nil {
 			t.Errorf("%q in the place of %q was accepted", changed, old)
 		}
 	}
