@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAX_WORKERS	16
+#define MAX_WORKERS	64
 #define PATIENCE	1000	/* rounds made for each that must count */
 
 static struct shared {

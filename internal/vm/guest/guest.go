@@ -27,8 +27,9 @@ const (
 const Complaint = "apkern-init: "
 
 // IsInit tells whether this process was started by a kernel as a guest's init.
+// It may have arguments: words of the command line that the kernel did not know.
 func IsInit() bool {
-	return os.Getpid() == 1 && len(os.Args) == 1 && os.Args[0] == InitPath
+	return os.Getpid() == 1 && os.Args[0] == InitPath
 }
 
 // Main is the guest's life. It never returns: in the end the machine is off,
