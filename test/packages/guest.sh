@@ -139,7 +139,7 @@ after_reboot() {
 }
 
 upgrade() {
-	section "upgrade while a program is away"
+	section "upgrade while a program is adopted"
 	build=$(cat /sys/kernel/apkern/build_id)
 	apkern run -- sleep 3600 &
 	program=$!
@@ -158,7 +158,7 @@ upgrade() {
 }
 
 remove() {
-	section "remove the command while a program is away, and install it again"
+	section "remove the command while a program is adopted, and install it again"
 	apkern run -- sleep 3600 &
 	program=$!
 	run apt-get -qq -o Dpkg::Use-Pty=0 remove apkern
