@@ -25,8 +25,8 @@ const (
 	installDataDir = "/usr/share/apkern"
 )
 
-// firmwareDir is where Debian has UEFI for virtual machines. Tests replace it.
-var firmwareDir = "/usr/share/OVMF"
+// firmwareDir is where UEFI for virtual machines is. Tests replace it.
+var firmwareDir = vm.FirmwareDir
 
 // imageEntries are the entries of the image's boot menu.
 var imageEntries = []string{"up", "stock", "selftest", "selftest-stock"}

@@ -25,6 +25,9 @@ type Disk struct {
 	Stdout io.Writer
 }
 
+// FirmwareDir is where Debian has OVMF.
+const FirmwareDir = "/usr/share/OVMF"
+
 // Files of OVMF: the firmware, and the initial contents of its variables.
 const (
 	ovmfCode = "OVMF_CODE_4M.fd"

@@ -8,44 +8,40 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
+
+	"apkern/internal/vm"
 )
 
-// machines boot a disk and return when the self-test is over.
-var machines = map[string]func(dir, disk, serial string) error{
-	"bios":  func(dir, disk, serial string) error { return qemu(dir, disk, serial) },
-	"uefi":  uefi,
+// machines boot an entry of an image's menu, write what its serial port says to
+// a file, and return when the self-test is over. None changes the image.
+var machines = map[string]func(image, entry, serial string) error{
+	"bios":  func(image, entry, serial string) error { return qemu(image, entry, serial, "") },
+	"uefi":  func(image, entry, serial string) error { return qemu(image, entry, serial, vm.FirmwareDir) },
 	"bochs": bochs,
 }
-
-// parameters of the module that a machine needs. Bochs does not notice a write to
-// a monitored line when the writer maps it at another address.
-var parameters = map[string]string{"bochs": "idle=hlt"}
 
 // limit ends a machine that hangs.
 const limit = 4 * time.Minute
 
-func qemu(_, disk, serial string, more ...string) error {
-	args := append([]string{
-		"-nodefaults", "-no-reboot", "-display", "none", "-accel", "tcg,thread=multi", "-cpu", "max",
-		"-smp", fmt.Sprint(cpus), "-m", "1G", "-drive", "file=" + disk + ",format=raw,if=ide",
-		"-serial", "file:" + serial, "-vga", "std",
-	}, more...)
-	return watch(exec.Command("qemu-system-x86_64", args...), serial)
-}
-
-func uefi(dir, disk, serial string) error {
-	vars := filepath.Join(dir, "vars.fd")
-	data, err := os.ReadFile("/usr/share/OVMF/OVMF_VARS_4M.fd")
-	if err == nil {
-		err = os.WriteFile(vars, data, 0o600)
-	}
+// qemu is what apkern vm image does.
+func qemu(image, entry, serial, firmware string) error {
+	cache, err := os.UserCacheDir()
 	if err != nil {
 		return err
 	}
-	return qemu(dir, disk, serial, "-machine", "q35",
-		"-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
-		"-drive", "if=pflash,format=raw,file="+vars)
+	out, err := os.Create(serial)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	err = vm.QEMU{CacheDir: filepath.Join(cache, "apkern")}.RunDisk(ctx, vm.Disk{
+		File: image, Entry: entry, Firmware: firmware,
+		CPUs: cpus, Memory: "1G", CPUModel: "max", Stdout: out,
+	})
+	return errors.Join(err, out.Close())
 }
 
 // bochsConfig is a machine that executes its CPUs in turn, one
@@ -66,7 +62,17 @@ log: %q
 panic: action=fatal
 `
 
-func bochs(dir, disk, serial string) error {
+// bochsParameters are for the module: Bochs does not notice a write to a
+// monitored line when the writer maps it at another address.
+const bochsParameters = "idle=hlt"
+
+// bochs boots a copy, whose boot entry is chosen in GRUB's environment block.
+func bochs(image, entry, serial string) error {
+	dir := filepath.Dir(serial)
+	disk := filepath.Join(dir, "disk.img")
+	if err := prepare(image, disk, entry, bochsParameters); err != nil {
+		return err
+	}
 	config, commands := filepath.Join(dir, "bochsrc"), filepath.Join(dir, "commands")
 	text := fmt.Sprintf(bochsConfig, cpus, disk, serial, filepath.Join(dir, "bochs.log"))
 	// The geometry that Bochs derives from a file wants whole cylinders.
@@ -76,7 +82,6 @@ func bochs(dir, disk, serial string) error {
 	}
 	// The build has the debugger, and wants a terminal.
 	cmd := exec.Command("script", "-qfc", fmt.Sprintf("bochs -q -f %s -rc %s", config, commands), "/dev/null")
-	cmd.Stdin = nil
 	return watch(cmd, serial)
 }
 
@@ -89,20 +94,23 @@ func growToCylinder(file string) error {
 	return os.Truncate(file, (st.Size()+cylinder-1)/cylinder*cylinder)
 }
 
-// watch runs a machine until it ends, the self-test does, or time is up. A
-// machine that is off may go on as a process.
+// watch runs Bochs until it ends, the self-test does, or time is up: when the
+// machine is off, the process may go on.
 func watch(cmd *exec.Cmd, serial string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	var complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &complaint, &complaint
-	group(cmd)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	defer func() { kill(cmd); <-ended }()
+	defer func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		<-ended
+	}()
 	for {
 		select {
 		case err := <-ended:
