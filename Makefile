@@ -17,6 +17,9 @@ BOOTS ?=
 MUTANTS ?=
 
 GO ?= go
+# The time of every file that images and packages hold: that of the last commit,
+# so that one commit makes one of each.
+EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 1767225600)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages whose tests run here; those of test/guest run inside the VM.
 HOST_PACKAGES = $(shell $(GO) list ./... | grep -v '/test/guest$$')
@@ -41,7 +44,7 @@ deps-lint: ## the same for lint
 
 .PHONY: demo
 demo: deps ## show programs on application CPUs, beside the same run natively
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all build/demo/whereami build/demo/onexit.so
 	@test/demo.sh
 
 .PHONY: test test-host test-vm test-mutants
@@ -106,5 +109,13 @@ build/guest.test: FORCE
 
 programs:
 	@$(MAKE) --no-print-directory -C test/programs OUT=$(CURDIR)/build/test
+
+build/demo/whereami: test/demo/whereami.c
+	@mkdir -p $(@D)
+	gcc -O2 -D_GNU_SOURCE -pthread -o $@ $<
+
+build/demo/onexit.so: test/demo/onexit.c
+	@mkdir -p $(@D)
+	gcc -O2 -D_GNU_SOURCE -shared -fPIC -o $@ $<
 
 include $(wildcard kernels/*.mk image/*.mk packaging/*.mk)

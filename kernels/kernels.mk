@@ -5,6 +5,10 @@ DEPS_UP := linux-source-6.1 xz-utils flex bison bc libelf-dev libssl-dev
 UP := build/up-kernel
 UP_RELEASE = $(shell cat $(UP)/release)
 
+# build_module KERNEL,OUT: the module for a kernel as build-up.sh and fetch.sh leave it, in OUT.
+build_module = $(MAKE) -s --no-print-directory -C module KREL=$$(cat $(1)/release) \
+	KDIR=$(CURDIR)/$(1)/build OUT=$(CURDIR)/$(2) BLOB=$(CURDIR)/build/kernel.blob
+
 .PHONY: deps-up up-kernel
 deps-up:
 	@.ci/deps $(DEPS_UP)
@@ -14,8 +18,7 @@ up-kernel: deps-up build/kernel.blob ## build a Linux without SMP, and the modul
 	@$(MAKE) --no-print-directory build/up/apkern.ko
 
 build/up/apkern.ko: build/kernel.blob FORCE
-	@$(MAKE) --no-print-directory -C module KREL=$(UP_RELEASE) KDIR=$(CURDIR)/$(UP)/build \
-		OUT=$(CURDIR)/build/module-$(UP_RELEASE) BLOB=$(CURDIR)/$<
+	@$(call build_module,$(UP),build/module-$(UP_RELEASE))
 	@mkdir -p $(@D)
 	@cmp -s build/module-$(UP_RELEASE)/apkern.ko $@ || cp build/module-$(UP_RELEASE)/apkern.ko $@
 

@@ -13,9 +13,7 @@ deps-kernels:
 kernels: deps deps-kernels up-kernel ## fetch every kernel of the matrix, and build the module for each
 	@for k in $(DEBIAN_KERNELS); do IFS=: read -r series flavour name <<<"$$k"; \
 		kernels/fetch.sh $$series $$flavour build/kernels/$$name; \
-		$(MAKE) -s --no-print-directory -C module KREL=$$(cat build/kernels/$$name/release) \
-			KDIR=$(CURDIR)/build/kernels/$$name/build OUT=$(CURDIR)/build/kernels/modules/$$name \
-			BLOB=$(CURDIR)/build/kernel.blob; \
+		$(call build_module,build/kernels/$$name,build/kernels/modules/$$name); \
 	done
 	@mkdir -p build/kernels/modules/up && cp build/up/apkern.ko build/kernels/modules/up/
 

@@ -2,17 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # Shows programs on application CPUs, beside the same run natively. Each tells
 # the CPU it is on as that CPU itself says (APIC id, by CPUID). On the host it
-# builds two small helpers and starts itself in a virtual machine; its arguments
-# are more flags for apkern vm run.
+# starts itself in a virtual machine, with the two helpers that make demo built;
+# its arguments are more flags for apkern vm run.
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 demo=$top/build/demo
 
 if [ "${1-}" != --guest ]; then
-	mkdir -p "$demo"
-	gcc -O2 -D_GNU_SOURCE -pthread -o "$demo/whereami" "$top/test/demo/whereami.c"
-	gcc -O2 -D_GNU_SOURCE -shared -fPIC -o "$demo/onexit.so" "$top/test/demo/onexit.c"
 	# stay=0: every thread visits, whether or not that pays.
 	exec "$top/bin/apkern" vm run --cpus 4 --module-params stay=0 --timeout 10m "$@" -- \
 		"$top/test/demo.sh" --guest

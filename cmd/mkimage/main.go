@@ -1,8 +1,10 @@
 // Command mkimage makes apkern's disk image, and the initramfs that it holds:
 //
 //	mkimage initramfs -kernel FILE -busybox FILE -init FILE OUT
-//	mkimage disk -root FILE -work DIR OUT
+//	mkimage disk -root FILE -uuid UUID -work DIR OUT
+//	mkimage root-partition
 //
+// The last prints the GUID that the root file system's partition will have.
 // image/image.mk calls it. Times in the image are SOURCE_DATE_EPOCH's.
 package main
 
@@ -30,14 +32,14 @@ func main() {
 }
 
 func run(args []string) error {
-	if os.Getenv("SOURCE_DATE_EPOCH") == "" {
-		return errors.New("SOURCE_DATE_EPOCH is not set: two images would differ")
-	}
 	if len(args) > 0 {
 		switch args[0] {
 		case "initramfs":
 			return initramfs(args[1:])
 		case "disk":
+			if os.Getenv("SOURCE_DATE_EPOCH") == "" {
+				return errors.New("SOURCE_DATE_EPOCH is not set: two images would differ")
+			}
 			return makeDisk(args[1:])
 		case "root-partition":
 			fmt.Println(strings.ToLower(diskimage.RootPartition))

@@ -65,16 +65,13 @@ static struct robust_list entry;
 /* Dies with the lock on its robust list. */
 static void *die(void *unused)
 {
-	struct robust_list_head head = {
-		.list.next = &entry,
-		.futex_offset = (char *)&word - (char *)&entry,
-	};
-	static struct robust_list_head last;	/* must outlive the thread's stack frame */
+	static struct robust_list_head head;	/* Linux reads it when the thread is gone */
 
 	(void)unused;
-	last = head;
-	entry.next = &last.list;
-	must(syscall(SYS_set_robust_list, &last, sizeof(last)));
+	head.list.next = &entry;
+	head.futex_offset = (char *)&word - (char *)&entry;
+	entry.next = &head.list;
+	must(syscall(SYS_set_robust_list, &head, sizeof(head)));
 	__atomic_fetch_or(&word, gettid(), __ATOMIC_SEQ_CST);
 	syscall(SYS_exit, 0);
 	return NULL;
