@@ -118,4 +118,4 @@ build/demo/onexit.so: test/demo/onexit.c
 	@mkdir -p $(@D)
 	gcc -O2 -D_GNU_SOURCE -shared -fPIC -o $@ $<
 
-include $(wildcard kernels/*.mk image/*.mk packaging/*.mk)
+include $(wildcard kernels/*.mk image/*.mk packaging/*.mk test/*/*.mk)
