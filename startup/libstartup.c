@@ -7,18 +7,25 @@
  * NOAPPKERN, set and not empty, opts out. Whatever goes wrong, the program runs
  * natively: one line on stderr says why, once in a tree of processes, and the
  * program finds errno and its descriptors as if this library were not there.
+ *
+ * The library is linked to be initialised before all others (-z initfirst), since
+ * their constructors may ask how many CPUs there are: OpenMP's does. So it comes
+ * before the C library's own, which sets environ: the environment is looked up in
+ * what the dynamic linker hands to constructors.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "../abi/apkern.h"
 
-/* Set by the process that said its line: its children keep quiet. */
-#define SAID "APKERN_SAID"
+/*
+ * The process that said its line ends LD_PRELOAD with this, which the dynamic linker
+ * skips: its children keep quiet.
+ */
+#define SAID "::"
 
 static int adopt(void)
 {
@@ -66,31 +73,53 @@ static void append(char *line, const char *text, size_t size)
 	strncpy(line + used, text, size - used - 1);
 }
 
-static void say(int error)
+/* Where in the environment the variable is; NULL: nowhere. */
+static char **find(char **envp, const char *name)
 {
+	size_t length = strlen(name);
+
+	for (; *envp; envp++) {
+		if (!strncmp(*envp, name, length) && (*envp)[length] == '=')
+			return envp;
+	}
+	return NULL;
+}
+
+static void say(int error, char **preload)
+{
+	static char marked[4096];
+	size_t length = strlen(*preload);
 	char line[256] = "apkern: running natively: ";
 	ssize_t written;
 
-	if (getenv(SAID))
+	if (length >= strlen(SAID) && !strcmp(*preload + length - strlen(SAID), SAID))
 		return;
 	append(line, explain(error), sizeof(line));
 	append(line, "\n", sizeof(line));
 	/* One write: lines of several processes do not mix. */
 	written = write(STDERR_FILENO, line, strlen(line));
 	(void)written; /* a closed stderr is the user's wish */
-	setenv(SAID, "1", 1);
+	if (length + sizeof(SAID) > sizeof(marked))
+		return;
+	append(marked, *preload, sizeof(marked));
+	append(marked, SAID, sizeof(marked));
+	*preload = marked;
 }
 
-__attribute__((constructor)) static void startup(void)
+__attribute__((constructor)) static void startup(int argc, char **argv, char **envp)
 {
-	const char *opt_out = getenv("NOAPPKERN");
+	char **opt_out = find(envp, "NOAPPKERN");
+	char **preload = find(envp, "LD_PRELOAD");
 	int saved = errno;
 	int error;
 
-	if (opt_out && *opt_out)
+	(void)argc;
+	(void)argv;
+	if (opt_out && strcmp(*opt_out, "NOAPPKERN="))
 		return;
 	error = adopt();
-	if (error)
-		say(error);
+	/* Without LD_PRELOAD nobody asked for this program: it is preloaded system-wide. */
+	if (error && preload)
+		say(error, preload);
 	errno = saved;
 }

@@ -54,6 +54,7 @@ func TestWithoutDevice(t *testing.T) {
 	}{
 		{"runs natively and says so", "LD_PRELOAD=$lib /bin/echo done", nil, "done\n", native},
 		{"says it once in a pipeline", `LD_PRELOAD=$lib sh -c '/bin/echo one | cat; /bin/echo two'`, nil, "one\ntwo\n", native},
+		{"keeps quiet where nobody asked", "unset LD_PRELOAD; $loader --preload $lib /bin/echo done", []string{"loader=/lib64/ld-linux-x86-64.so.2"}, "done\n", ""},
 		{"opts out", "LD_PRELOAD=$lib /bin/echo done", []string{"NOAPPKERN=1"}, "done\n", ""},
 		{"an empty NOAPPKERN is none", "LD_PRELOAD=$lib /bin/echo done", []string{"NOAPPKERN="}, "done\n", native},
 		{"runs with stderr closed", "LD_PRELOAD=$lib cat /dev/null 2>&-; echo $?", nil, "0\n", ""},
@@ -125,6 +126,14 @@ func TestErrnoKept(t *testing.T) {
 	}
 	if out, _ := run(t, lib, "LD_PRELOAD=$lib "+binary+" 2>/dev/null; echo $?"); out != "0\n" {
 		t.Errorf("errno is %q", out)
+	}
+}
+
+// TestInitialisedFirst: other libraries' constructors see an adopted thread.
+func TestInitialisedFirst(t *testing.T) {
+	_, trace := run(t, library(t), "LD_DEBUG=files LD_PRELOAD=$lib python3 -c 0 2>&1 >&2 | grep 'calling init' | grep -v ld-linux | head -1 >&2")
+	if !strings.Contains(trace, "libstartup.so.1") {
+		t.Errorf("initialised first is %q", trace)
 	}
 }
 
