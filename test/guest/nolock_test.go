@@ -1,12 +1,23 @@
 package guest
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
 
 // natively is for programs whose threads ask to be adopted themselves.
 var natively = way{name: "one thread adopted", env: []string{"WHERE=out"}}
+
+// patience is how many seconds a program tries that meets its danger by chance
+// and ends when it met it: by default what a module that is right is worth, more
+// where a broken one is to be found out.
+func patience(byDefault string) string {
+	if s := os.Getenv("APKERN_PATIENCE"); s != "" {
+		return s
+	}
+	return byDefault
+}
 
 // TestNoLock belongs into a boot of a Linux without SMP, which has no LOCK
 // prefixes: what it does in several steps to futex words and to page table
@@ -17,7 +28,8 @@ func TestNoLock(t *testing.T) {
 	if _, _, smp := linux(t); smp {
 		t.Fatal("this test needs a kernel without SMP")
 	}
-	const manyRounds, seconds = "1000000", "8"
+	const manyRounds = "1000000"
+	seconds := patience("8")
 	holds := home(t, "hold")
 	for _, c := range []struct {
 		way     way

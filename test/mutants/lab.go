@@ -103,12 +103,19 @@ func (l *vmLab) guard(m mutant, module string) (verdict, error) {
 	return judge(m.guard, cmd.ProcessState.ExitCode(), out)
 }
 
+// patience is how many seconds a program that meets its danger by chance tries
+// with a mutant, in which it ends when it has.
+const patience = "60"
+
 // command returns the arguments of apkern that run one guest test.
 func (l *vmLab) command(test, module, kernel string) []string {
 	args := []string{"vm", "run", "--cpus", "4", "--timeout", "15m", "--module", module,
 		"--env", "APKERN_GUEST=1", "--env", "APKERN_MODULE=" + module}
 	if kernel != "" {
 		args = append(args, "--kernel", kernel)
+	}
+	if filepath.Dir(module) == l.dir() {
+		args = append(args, "--env", "APKERN_PATIENCE="+patience)
 	}
 	return append(args, "--", filepath.Join(l.root, "build", "guest.test"),
 		"-test.v", "-test.run", pattern(test))

@@ -160,7 +160,7 @@ int main(int argc, char **argv)
 	no_huge_pages(region, SIZE);
 	must0(pthread_create(&thread, NULL, writer, NULL));
 	begin = now();
-	for (round = 0; goes_on(round, rounds, begin, seconds); ) {
+	for (round = 0; !lost && goes_on(round, rounds, begin, seconds); ) {
 		uint64_t start;
 
 		round++;

@@ -102,7 +102,7 @@ int main(int argc, char **argv)
 	must0(pthread_create(&thread, NULL, flip, NULL));
 	spin_until(load(&started));
 	start = now();
-	for (round = 0; goes_on(round, rounds, start, seconds); round++) {
+	for (round = 0; !lost && goes_on(round, rounds, start, seconds); round++) {
 		if (pi)
 			take();
 		else
