@@ -131,6 +131,7 @@ static int add(const struct candidate *c)
 	}
 	/* The entry is complete before it counts; readers depend on the count. */
 	virt_store_release(&apk_nr_cpus, apk_nr_cpus + 1);
+	topology_show(a);
 	return 0;
 }
 
@@ -157,6 +158,7 @@ int acpu_init(void)
 
 static void remove(struct acpu *a)
 {
+	topology_hide(a);
 	if (!READ_ONCE(a->failed) && acpu_park(a))
 		pr_warn("CPU %u did not stop when asked to: it is reset\n", a->linux_cpu);
 	start_stop(a);

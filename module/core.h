@@ -28,6 +28,7 @@ struct acpu {
 	u32 apicid;
 	bool was_online;		/* taken from Linux by remove_cpu() */
 	bool started;
+	bool topology_shown;		/* topology.c */
 	bool failing;			/* fail.c: whoever sets it ends the CPU */
 	bool failed;			/* it has stopped; READ_ONCE/WRITE_ONCE */
 	const char *why;		/* what acpu_fail() was told; NULL: it failed by itself, or not */
@@ -103,6 +104,13 @@ int space_init(void);
 void space_exit(void);			/* after the last thread: waits for notifiers to be freed */
 struct space *space_get(struct mm_struct *mm);	/* task context, may sleep, mm == current->mm; ERR_PTR */
 void space_put(struct space *s);	/* may be atomic; unloads it everywhere before the last reference goes */
+/*
+ * Every application CPU that runs user mode of that mm, NULL: of any, has passed a full
+ * barrier and a serialising instruction there when it returns; or of every mm with one of
+ * these bits in its membarrier_state. Any context.
+ */
+void space_barrier(struct mm_struct *mm);
+void space_barrier_registered(int state);
 void space_sync(struct space *s);	/* copy the top-level entries afresh; any context */
 /*
  * From the first to the last no application CPU touches user memory, of any

@@ -202,6 +202,24 @@ static void choose(void)
 	}
 }
 
+/* How many low bits of an APIC id number what is inside a package (CPUID leaf 0xb, or 1). */
+static unsigned int package_bits(void)
+{
+	u32 eax, ebx, ecx, edx, level, bits = 0;
+
+	if (boot_cpu_data.cpuid_level >= 0xb) {
+		for (level = 0; level < 8; level++) {
+			cpuid_count(0xb, level, &eax, &ebx, &ecx, &edx);
+			if (!ebx)
+				break;
+			bits = eax & 0x1f;
+		}
+		if (level)
+			return bits;
+	}
+	return boot_cpu_has(X86_FEATURE_HT) ? order_base_2(max(cpuid_ebx(1) >> 16 & 0xff, 1U)) : 0;
+}
+
 /* How many low bits of an APIC id number a core's threads (CPUID leaf 0xb, 0x8000001e or 4). */
 static unsigned int thread_bits(void)
 {
@@ -219,6 +237,16 @@ static unsigned int thread_bits(void)
 		threads = (cpuid_ebx(1) >> 16 & 0xff) / ((eax >> 26) + 1);
 	}
 	return threads > 1 ? order_base_2(threads) : 0;
+}
+
+unsigned int enumerate_core(u32 apicid)
+{
+	return apicid >> thread_bits();
+}
+
+unsigned int enumerate_package(u32 apicid)
+{
+	return apicid >> package_bits();
 }
 
 /* Why a chosen CPU's core siblings speak against it; NULL: they do not. */

@@ -35,6 +35,10 @@ static void on_user_return(struct user_return_notifier *n)
 	rcu_read_unlock();
 	if (!t || t->queued || t->dead || t->at_exec)
 		return;
+	if (READ_ONCE(t->moved)) {
+		WRITE_ONCE(t->moved, false);
+		t->kick = true;
+	}
 	if (!t->kick && policy_stays(t))
 		return;
 	if (thread_queue_work(t) && t->kick) {

@@ -12,6 +12,7 @@
 #include <asm/tsc.h>
 #include "compat.h"
 #include "platform.h"
+#include "thread.h"
 
 struct apk_global *apk_global;
 struct apk_home_stat *apk_home;
@@ -181,6 +182,8 @@ static const struct part {
 	{ acpu_init,		acpu_exit },
 	{ watch_init,		watch_exit },
 	{ nolock_init,		nolock_exit },
+	{ affinity_init,	affinity_exit },
+	{ barrier_init,		barrier_exit },
 	{ sysfs_init,		sysfs_exit },
 	{ dev_init,		dev_exit },
 };

@@ -10,9 +10,7 @@
  * them runs no application CPU touches user memory. docs/uniprocessor.md has
  * the whole list and how it was made.
  *
- * A kprobe at a function's first instruction diverts the call to around(),
- * which holds the CPUs and calls the function. Unlike a return probe this has no
- * limit on calls in progress, none of which may be missed.
+ * Each is diverted (divert.h) to one that holds the CPUs around the call.
  */
 #include "core.h"
 
@@ -29,28 +27,11 @@ void nolock_exit(void)
 
 #else
 
-#include <linux/delay.h>
-#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
-#include <linux/module.h>
 #include <linux/pagewalk.h>
 #include <linux/preempt.h>
-#include <linux/rcupdate.h>
-
-/* Six words: all that a function can get in registers. */
-#define ARGS	unsigned long a, unsigned long b, unsigned long c, unsigned long d, \
-		unsigned long e, unsigned long f
-#define PASS	a, b, c, d, e, f
-
-struct guarded {
-	struct kprobe probe;
-	unsigned long (*instead)(unsigned long a, unsigned long b, unsigned long c,
-				 unsigned long d, unsigned long e, unsigned long f);
-};
-
-/* Calls in progress, counted before the first instruction of the replacement. */
-static atomic_t in_progress = ATOMIC_INIT(0);
+#include "divert.h"
 
 /*
  * A function may sleep, in a fault that a user program serves. Threads of that
@@ -68,41 +49,34 @@ static void hold_pauses(struct preempt_notifier *n, struct task_struct *next)
 
 static struct preempt_ops hold_ops = { .sched_in = hold_again, .sched_out = hold_pauses };
 
-/* Calls the function with all application CPUs held. */
-static unsigned long held_call(const struct guarded *g, ARGS)
-{
-	unsigned long (*function)(ARGS) = (void *)g->probe.addr;
+/* Around one call. */
+struct hold {
 	struct preempt_notifier notifier;
-	unsigned long result;
-
-	preempt_notifier_init(&notifier, &hold_ops);
-	preempt_disable();
-	space_hold_all();
-	preempt_notifier_register(&notifier);
-	preempt_enable();
-	result = function(PASS);
-	preempt_disable();
-	preempt_notifier_unregister(&notifier);
-	space_release_all();
-	preempt_enable();
-	return result;
-}
+	bool on;
+};
 
 /* mm: whose entries the function changes; NULL: it changes words of user memory, which may be shared. */
-static unsigned long around(const struct guarded *g, struct mm_struct *mm, ARGS)
+static void hold_begin(struct hold *h, struct mm_struct *mm)
 {
-	unsigned long (*function)(ARGS) = (void *)g->probe.addr;
-	unsigned long result;
-
-	if (mm && !mm_has_notifiers(mm))
-		result = function(PASS);
-	else
-		result = held_call(g, PASS);
-	atomic_dec(&in_progress);
-	return result;
+	h->on = !mm || mm_has_notifiers(mm);
+	if (!h->on)
+		return;
+	preempt_notifier_init(&h->notifier, &hold_ops);
+	preempt_disable();
+	space_hold_all();
+	preempt_notifier_register(&h->notifier);
+	preempt_enable();
 }
 
-static struct guarded guarded[];
+static void hold_end(struct hold *h)
+{
+	if (!h->on)
+		return;
+	preempt_disable();
+	preempt_notifier_unregister(&h->notifier);
+	space_release_all();
+	preempt_enable();
+}
 
 static struct mm_struct *mm_of_vma(unsigned long vma)
 {
@@ -151,66 +125,30 @@ static struct mm_struct *mm_of_walk(unsigned long walk)
 	MONITOR_FUNCTIONS(X) IDLE_FUNCTIONS(X)				\
 	X(folio_referenced_one, mm_of_vma(b))
 
-enum {
-#define X(name, mm) GUARD_##name,
-	GUARDED_FUNCTIONS(X)
-#undef X
-};
-
 #define X(name, mm)							\
-static unsigned long instead_of_##name(ARGS)				\
+DIVERT_DECLARE(name);							\
+static unsigned long instead_of_##name(DIVERT_ARGS)			\
 {									\
-	return around(&guarded[GUARD_##name], mm, PASS);		\
+	unsigned long result;						\
+	struct hold h;							\
+									\
+	hold_begin(&h, mm);						\
+	result = divert_original(name)(DIVERT_PASS);			\
+	hold_end(&h);							\
+	divert_done();							\
+	return result;							\
 }
 GUARDED_FUNCTIONS(X)
 #undef X
 
-/* At the first instruction. Returning 1 goes on at regs->ip. */
-static int divert(struct kprobe *p, struct pt_regs *regs)
-{
-	struct guarded *g = container_of(p, struct guarded, probe);
-	unsigned long caller = *(unsigned long *)regs->sp;
-
-	if (within_module(caller, THIS_MODULE))
-		return 0;
-	atomic_inc(&in_progress);
-	regs->ip = (unsigned long)g->instead;
-	return 1;
-}
-NOKPROBE_SYMBOL(divert);
-
-/* With one, kprobes does not replace the breakpoint by a jump, which could not divert. */
-static void after(struct kprobe *p, struct pt_regs *regs, unsigned long flags)
-{
-}
-
-static struct guarded guarded[] = {
-#define X(name, mm)							\
-	[GUARD_##name] = {						\
-		.probe = {						\
-			.symbol_name = #name,				\
-			.pre_handler = divert,				\
-			.post_handler = after,				\
-		},							\
-		.instead = instead_of_##name,				\
-	},
+static struct diversion guarded[] = {
+#define X(name, mm)	DIVERSION(name),
 	GUARDED_FUNCTIONS(X)
 #undef X
 };
 
-static void unguard(unsigned int count)
-{
-	while (count--)
-		unregister_kprobe(&guarded[count].probe);
-	while (atomic_read(&in_progress))
-		msleep(20);
-	synchronize_rcu_tasks();	/* the last one may stand before its return */
-	preempt_notifier_dec();
-}
-
 int nolock_init(void)
 {
-	unsigned int i;
 	int err;
 
 	if (IS_ENABLED(CONFIG_LRU_GEN) || IS_ENABLED(CONFIG_DAMON)) {
@@ -218,21 +156,16 @@ int nolock_init(void)
 		return -EOPNOTSUPP;
 	}
 	preempt_notifier_inc();
-	for (i = 0; i < ARRAY_SIZE(guarded); i++) {
-		err = register_kprobe(&guarded[i].probe);
-		if (!err)
-			continue;
-		pr_err("this kernel has no SMP and %s() cannot be guarded (error %d): build it with CONFIG_KPROBES and CONFIG_KALLSYMS\n",
-		       guarded[i].probe.symbol_name, err);
-		unguard(i);
-		return -EOPNOTSUPP;
-	}
-	return 0;
+	err = divert_begin(guarded, ARRAY_SIZE(guarded), "this kernel has no SMP");
+	if (err)
+		preempt_notifier_dec();
+	return err;
 }
 
 void nolock_exit(void)
 {
-	unguard(ARRAY_SIZE(guarded));
+	divert_end(guarded, ARRAY_SIZE(guarded));
+	preempt_notifier_dec();
 }
 
 #endif

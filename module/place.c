@@ -5,36 +5,25 @@
  * that sleeps, else the shortest queue. Idle CPUs steal, so a choice that
  * turns out wrong costs time, never progress.
  */
-#include <linux/cpumask.h>
-#include <linux/sched.h>
 #include "thread.h"
-
-/* Does the scheduler's CPU mask of current allow that CPU? Without SMP Linux has no number for it. */
-static bool mask_allows(const struct acpu *a)
-{
-	if (!IS_ENABLED(CONFIG_SMP) || a->linux_cpu >= nr_cpu_ids || !READ_ONCE(apk_param_affinity))
-		return true;
-	return cpumask_test_cpu(a->linux_cpu, current->cpus_ptr);
-}
 
 bool place_allowed(struct thread *t, struct apk_head *h)
 {
-	u64 cpus[APK_CPU_WORDS] = {};
-	bool any = false;
+	u64 cpus[APK_CPU_WORDS];
+	bool any = affinity_cpus(t, cpus);
 	unsigned int i;
 
-	for (i = 0; i < apk_nr_cpus; i++) {
-		u64 bit = 1ULL << (i % 64);
-
-		if (!(t->cpus[i / 64] & bit) || READ_ONCE(apk_cpus[i].failed) ||
-		    !mask_allows(&apk_cpus[i]))
-			continue;
-		cpus[i / 64] |= bit;
-		any = true;
-	}
 	for (i = 0; i < APK_CPU_WORDS; i++)
 		WRITE_ONCE(h->cpus[i], cpus[i]);
 	return any;
+}
+
+bool place_changed(struct thread *t, const struct apk_head *h)
+{
+	u64 cpus[APK_CPU_WORDS];
+
+	affinity_cpus(t, cpus);
+	return memcmp(cpus, h->cpus, sizeof(cpus));
 }
 
 static bool allowed(const struct apk_head *h, unsigned int i)

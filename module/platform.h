@@ -30,6 +30,8 @@ int enumerate_init(void);	/* fills the list and marks its CPUs as held; errors a
 void enumerate_exit(void);
 unsigned int enumerate_count(void);
 const struct candidate *enumerate_get(unsigned int i);
+unsigned int enumerate_core(u32 apicid);	/* a number of the core, unique in the machine; any context */
+unsigned int enumerate_package(u32 apicid);
 void enumerate_release(unsigned int linux_cpu);	/* not held any more: Linux may bring it up */
 
 /* start.c: one CPU from INIT to its idle loop. */
@@ -55,6 +57,10 @@ extern const u8 apk_blob_start[], apk_blob_end[];
 /* image.c */
 void image_map(u64 *pmd);	/* writes the entries for APK_IMAGE and APK_LINES into a third-level table */
 const u8 *image_build_id(void);	/* 32 bytes */
+
+/* topology.c: a CPU's place in the machine, for programs. While Linux does not run the CPU. */
+void topology_show(struct acpu *a);
+void topology_hide(struct acpu *a);
 
 /* slot.c */
 int slot_init(void);

@@ -26,7 +26,7 @@ bool policy_stays(struct thread *t)
 {
 	struct policy *p = &t->policy;
 
-	if (!p->staying)
+	if (!p->staying || affinity_away_only(t))
 		return false;
 	if (READ_ONCE(apk_param_stay) && time_before(jiffies, p->until))
 		return true;

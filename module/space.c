@@ -21,6 +21,7 @@
  * home holds the CPUs meanwhile: it raises a number, then flushes in the order
  * above, with the number in the place of top[]. See docs/uniprocessor.md.
  */
+#include <linux/hashtable.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -36,12 +37,18 @@
 
 struct space {
 	struct mmu_notifier notifier;	/* one of its users a reference below */
+	struct hlist_node node;		/* in spaces, by mm */
+	struct mm_struct *mm;		/* as in the notifier, which comes to know it later */
 	atomic_t refs;			/* threads bound; goes up again while the notifier lives */
 	raw_spinlock_t lock;		/* page->top[], page->generation */
 	struct apk_space *page;
 };
 
 static atomic64_t next_id = ATOMIC64_INIT(0);
+
+/* Every space there is. One that ends and its successor may show the same mm for a while. */
+static DEFINE_HASHTABLE(spaces, 8);
+static DEFINE_RAW_SPINLOCK(spaces_lock);
 
 static struct space *of(struct mmu_notifier *n)
 {
@@ -108,8 +115,16 @@ static bool acknowledged(struct acpu *a)
 
 #define ANY_SPACE	0	/* no space's id */
 
-/* Any context, interrupts off included. Returns how many CPUs were interrupted. */
-static unsigned int flush(u64 id)
+static bool is_space(u64 loaded, u64 id)
+{
+	return id == ANY_SPACE || loaded == id;
+}
+
+/*
+ * On every CPU that has a space loaded which the predicate holds for. Any
+ * context, interrupts off included. Returns how many CPUs were interrupted.
+ */
+static __always_inline unsigned int flush_where(bool (*concerned)(u64 loaded, u64 arg), u64 arg)
 {
 	DECLARE_BITMAP(asked, APK_MAX_CPUS) = {};
 	unsigned int i, n = 0;
@@ -119,7 +134,7 @@ static unsigned int flush(u64 id)
 		struct acpu *a = &apk_cpus[i];
 		u64 loaded = READ_ONCE(a->head->space);
 
-		if (!loaded || (id != ANY_SPACE && loaded != id) || READ_ONCE(a->failed))
+		if (!loaded || READ_ONCE(a->failed) || !concerned(loaded, arg))
 			continue;
 		__atomic_fetch_add(&a->head->flush_req, 1, __ATOMIC_SEQ_CST);
 		acpu_ipi(a, APK_VEC_FLUSH);
@@ -132,6 +147,53 @@ static unsigned int flush(u64 id)
 			acpu_fail(&apk_cpus[i], "it does not acknowledge a flush");
 	}
 	return n;
+}
+
+static unsigned int flush(u64 id)
+{
+	return flush_where(is_space, id);
+}
+
+static bool shows_mm(u64 loaded, u64 mm)
+{
+	unsigned long flags;
+	struct space *s;
+	bool found = false;
+
+	raw_spin_lock_irqsave(&spaces_lock, flags);
+	hash_for_each_possible(spaces, s, node, mm)
+		found |= s->mm == (struct mm_struct *)mm && s->page->id == loaded;
+	raw_spin_unlock_irqrestore(&spaces_lock, flags);
+	return found;
+}
+
+#ifdef CONFIG_MEMBARRIER
+static bool is_registered(u64 loaded, u64 state)
+{
+	unsigned long flags;
+	struct space *s;
+	bool found = false;
+	int bucket;
+
+	raw_spin_lock_irqsave(&spaces_lock, flags);
+	hash_for_each(spaces, bucket, s, node)
+		found |= s->page->id == loaded && atomic_read(&s->mm->membarrier_state) & state;
+	raw_spin_unlock_irqrestore(&spaces_lock, flags);
+	return found;
+}
+
+void space_barrier_registered(int state)
+{
+	flush_where(is_registered, state);
+}
+#endif
+
+void space_barrier(struct mm_struct *mm)
+{
+	if (mm)
+		flush_where(shows_mm, (unsigned long)mm);
+	else
+		flush(ANY_SPACE);
 }
 
 static void notifier_invalidate(struct mmu_notifier *n, struct mm_struct *mm,
@@ -192,6 +254,7 @@ static void notifier_release(struct mmu_notifier *n, struct mm_struct *mm)
 static struct mmu_notifier *notifier_alloc(struct mm_struct *mm)
 {
 	struct space *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	unsigned long flags;
 
 	if (!s)
 		return ERR_PTR(-ENOMEM);
@@ -202,13 +265,21 @@ static struct mmu_notifier *notifier_alloc(struct mm_struct *mm)
 	}
 	raw_spin_lock_init(&s->lock);
 	s->page->id = atomic64_inc_return(&next_id);
+	s->mm = mm;
+	raw_spin_lock_irqsave(&spaces_lock, flags);
+	hash_add(spaces, &s->node, (unsigned long)mm);
+	raw_spin_unlock_irqrestore(&spaces_lock, flags);
 	return &s->notifier;
 }
 
 static void notifier_free(struct mmu_notifier *n)
 {
 	struct space *s = of(n);
+	unsigned long flags;
 
+	raw_spin_lock_irqsave(&spaces_lock, flags);
+	hash_del(&s->node);
+	raw_spin_unlock_irqrestore(&spaces_lock, flags);
 	free_page((unsigned long)s->page);
 	kfree(s);
 }

@@ -101,6 +101,7 @@ static void record_add(struct thread *t, struct task_struct *task)
 	rcuwait_init(&t->wait);
 	init_task_work(&t->work, visit_work);
 	policy_fresh(t);
+	affinity_fresh(t);
 	atomic_inc(&adopted);
 	raw_spin_lock_irqsave(&records_lock, flags);
 	hash_add_rcu(records, &t->node, (unsigned long)task);
@@ -214,6 +215,7 @@ int thread_adopt(const struct apkern_adopt *a, bool at_exec)
 	}
 	memcpy(t->cpus, cpus, sizeof(cpus));
 	t->pinned = pinned;
+	WRITE_ONCE(t->affinity.chosen, false);
 	if (!at_exec)
 		t->at_exec = false;
 	t->kick = !t->at_exec;
@@ -233,6 +235,7 @@ void thread_inherit(struct task_struct *parent, struct task_struct *child)
 			t->pinned = p->pinned;
 			record_add(t, child);
 			policy_inherit(t, p);
+			affinity_inherit(t, p);
 			t->kick = true;
 			apk_count(APK_H_ADOPTED);
 		}
@@ -270,6 +273,34 @@ void thread_exiting(struct task_struct *task)
 			thread_queue_work(t);
 	}
 	rcu_read_unlock();
+}
+
+/*
+ * Wherever the thread is: waiting for its visit's end, it sees the flag; in
+ * user mode at home, the interrupt lets hook.c see it.
+ */
+void thread_move(struct thread *t)
+{
+	__atomic_store_n(&t->moved, true, __ATOMIC_SEQ_CST);
+	rcuwait_wake_up(&t->wait);
+	if (t->task != current)
+		kick_process(t->task);
+}
+
+void thread_recall_all(struct mm_struct *mm)
+{
+	struct thread *t;
+	unsigned int i;
+
+	for (i = 0; i < APK_MAX_SLOTS; i++) {
+		rcu_read_lock();
+		t = READ_ONCE(slot_owner[i]);
+		if (t && t->task != current && READ_ONCE(t->task->mm) == mm) {
+			thread_move(t);
+			visit_call_home(&apk_global->head[i]);
+		}
+		rcu_read_unlock();
+	}
 }
 
 unsigned int thread_count(void)

@@ -17,6 +17,15 @@ struct policy {
 	bool staying;
 };
 
+/* What a thread chose by sched_setaffinity(): see affinity.c. */
+struct affinity {
+	raw_spinlock_t lock;		/* for all of it: other tasks may choose, too */
+	bool chosen;
+	bool home;			/* Linux's own CPUs are in the mask */
+	u64 cpus[APK_CPU_WORDS];	/* indexes of the application CPUs in it */
+	struct cpumask of_linux;	/* Linux's mask when it was chosen */
+};
+
 /*
  * Found by task_struct in a hash (RCU). Everything is touched by the thread
  * itself only, but for what is marked; the fork probe fills a child's record
@@ -33,9 +42,11 @@ struct thread {
 	bool kick;			/* visit before the next user instruction */
 	bool at_exec;			/* adopted only when it next executes a program */
 	bool pinned;			/* cpus is not all */
+	bool moved;			/* by anybody: come home, and leave again at once; see thread_move() */
 	int slot;			/* -1: none */
 	struct space *space;		/* NULL: none bound */
 	u64 cpus[APK_CPU_WORDS];	/* indexes of application CPUs asked for */
+	struct affinity affinity;
 	struct policy policy;
 	u64 credited;			/* of slot.cycles, how many are in the thread's CPU time */
 	u64 fault_address, fault_ip;	/* the last fault served, to notice one that repeats */
@@ -51,6 +62,8 @@ void thread_free(struct thread *t);		/* from visit_work of a dead thread; task c
 int thread_take_slot(struct thread *t);		/* if it has none; may sleep */
 void thread_drop_space(struct thread *t);
 bool thread_queue_work(struct thread *t);	/* current */
+void thread_move(struct thread *t);		/* where it may be has changed; in an RCU read section */
+void thread_recall_all(struct mm_struct *mm);	/* returns when none that was away in this mm still is */
 
 /* hook.c: the notifier on every return to user mode that sends threads on their visits. */
 int hook_init(void);
@@ -82,12 +95,31 @@ void policy_fresh(struct thread *t);		/* another program */
 void policy_inherit(struct thread *child, const struct thread *parent);
 
 /*
+ * affinity.c: the application CPUs in a thread's affinity mask. Any context
+ * but for the first two; affinity_cpus() says whether there is any.
+ */
+int affinity_init(void);
+void affinity_exit(void);
+bool affinity_cpus(struct thread *t, u64 cpus[APK_CPU_WORDS]);
+bool affinity_away_only(struct thread *t);	/* no CPU of Linux's is in it */
+void affinity_fresh(struct thread *t);
+void affinity_inherit(struct thread *child, struct thread *parent);
+
+/* barrier.c: membarrier() reaches application CPUs. Process context. */
+int barrier_init(void);
+void barrier_exit(void);
+
+/* visit.c: calls a thread home that is ready or away, and returns when it is not away. Any context. */
+void visit_call_home(struct apk_head *h);
+
+/*
  * place.c: which application CPU. place_allowed() computes into head.cpus
  * where current may run and says whether there is any; place_ready() makes
  * the slot READY and queues it, at *cpu if there is room and sets *cpu to
  * where; false: every queue is full.
  */
 bool place_allowed(struct thread *t, struct apk_head *h);
+bool place_changed(struct thread *t, const struct apk_head *h);	/* since then */
 struct acpu *place_choose(struct apk_head *h);
 bool place_ready(struct thread *t, struct apk_head *h, struct acpu **cpu);
 

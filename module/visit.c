@@ -101,13 +101,13 @@ static bool wait_for_event(struct visit *v)
 		__atomic_store_n(&v->h->sleeping, 1, __ATOMIC_SEQ_CST);
 		arrived = back(v->h);
 		if (arrived || signal_pending(current) || READ_ONCE(current->task_works) ||
-		    stranded(v))
+		    READ_ONCE(v->t->moved) || stranded(v))
 			break;
 		if (schedule_timeout(LOOK_PERIOD))
 			continue;
 		account_away(v->t, account_running(v->h, v->s), v->charged);
 		v->charged = 0;
-		if (decline_others())
+		if (decline_others() || place_changed(v->t, v->h))
 			break;
 	}
 	__set_current_state(TASK_RUNNING);
@@ -152,6 +152,33 @@ static bool recall(struct visit *v)
 		if (rdtsc_ordered() > end)
 			acpu_fail(&apk_cpus[state >> APK_STATE_CPU_SHIFT],
 				  "it does not answer a recall");
+		cpu_relax();
+	}
+}
+
+/*
+ * Any thread's. The caller has set the record's moved: the bootstrap thread
+ * looks at that after it cleared the flag, so that one of the two is seen, and a
+ * thread found neither ready nor away here goes through Linux's way to user mode
+ * before it runs again.
+ */
+void visit_call_home(struct apk_head *h)
+{
+	u64 end = rdtsc_ordered() + 2000ULL * tsc_khz, since;
+	struct acpu *a;
+	u32 state;
+
+	__atomic_store_n(&h->recall, 1, __ATOMIC_SEQ_CST);
+	since = READ_ONCE(h->since);
+	state = head_state(h);
+	if ((state & APK_STATE_MASK) != APK_AWAY)
+		return;
+	a = &apk_cpus[state >> APK_STATE_CPU_SHIFT];
+	acpu_ipi(a, APK_VEC_RECALL);
+	apk_count(APK_H_RECALL_SENT);
+	while (head_state(h) == state && READ_ONCE(h->since) == since && !READ_ONCE(a->failed)) {
+		if (rdtsc_ordered() > end)
+			acpu_fail(a, "it does not answer a recall");
 		cpu_relax();
 	}
 }
@@ -202,7 +229,9 @@ static bool send(struct visit *v)
 	if (!v->cpu)
 		return false;
 	rseq_lend(v->s, v->cpu->linux_cpu);
-	WRITE_ONCE(v->h->recall, 0);
+	__atomic_store_n(&v->h->recall, 0, __ATOMIC_SEQ_CST);
+	if (READ_ONCE(v->t->moved))
+		return false;	/* who moved it may have set the flag before that: see visit_call_home() */
 	space_sync(v->t->space);
 	trace_apkern_visit(v->t->slot, v->cpu->linux_cpu, v->s->regs.rip);
 	return place_ready(v->t, v->h, &v->cpu);

@@ -22,6 +22,7 @@ guest=${GUEST:-build/guest.test}
 boots='
 programs   any  12m  --                                  TestDifferential|TestProcesses
 away       any  12m  --                                  TestAwayProofFailsNatively|TestParallel|TestCrowd|TestRunStatuses|TestSession|TestCPUGroup|TestPolicy|TestPolicyComputing|TestCPUTime
+cpus       any  12m  --                                  TestAffinity|TestCPUCounts|TestOpenMP|TestCpuset|TestTopology|TestBarrier
 signals    any  12m  --                                  TestSignals|TestFPU|TestSegments|TestRseq
 coherence  any  12m  --                                  TestCoherence|TestTopEntry
 5-level    any  12m  --whole                             TestFiveLevels|TestFPU|TestParallel

@@ -19,7 +19,7 @@ func TestSession(t *testing.T) {
 // quota is not enforced away, and leaves when it is back in the root.
 func TestCPUGroup(t *testing.T) {
 	begin(t)
-	group := cpuGroup(t)
+	group := cgroup(t, "cpu")
 	shell := preload
 	shell.prefix = []string{"sh", "-c", `echo $$ >"$0"/cgroup.procs; exec "$@"`}
 	inside := func(where string) outcome {
@@ -35,15 +35,15 @@ func TestCPUGroup(t *testing.T) {
 	}
 }
 
-// cpuGroup makes a group of the cpu controller of cgroup version 2.
-func cpuGroup(t *testing.T) string {
+// cgroup makes a group of a controller of cgroup version 2.
+func cgroup(t *testing.T, controller string) string {
 	t.Helper()
 	root := t.TempDir()
 	if o := run(t, native, command{argv: []string{"mount", "-t", "cgroup2", "none", root}}); o.Status != 0 {
 		t.Fatalf("mount cgroup2: %s", o.Stderr)
 	}
 	t.Cleanup(func() { run(t, native, command{argv: []string{"umount", root}}) })
-	if err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+cpu"), 0); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+"+controller), 0); err != nil {
 		t.Fatal(err)
 	}
 	group := filepath.Join(root, "test"+strconv.Itoa(os.Getpid()))

@@ -3,6 +3,7 @@
 //
 // It prints the same lines wherever it runs. Unless WHERE=any it ends with status
 // 99 when none of its threads ever left the home CPU (HOME_APICS, a bit mask).
+// `gospin count` only prints how many CPUs the runtime found.
 package main
 
 import (
@@ -59,6 +60,10 @@ func work(home uint64, seed uint64) uint64 {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "count" {
+		fmt.Println(runtime.NumCPU())
+		return
+	}
 	home := uint64(1)
 	if s := os.Getenv("HOME_APICS"); s != "" {
 		n, err := strconv.ParseUint(s, 0, 64)

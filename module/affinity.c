@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Application CPUs in affinity masks.
+ *
+ * Programs and libraries learn from sched_getaffinity() how many threads to
+ * start, and bind them by sched_setaffinity(). Linux answers with the CPUs it
+ * runs. For an adopted thread both calls are diverted here and speak of
+ * application CPUs too, by Linux's own numbers, and the list of CPUs that are
+ * online, by which the C library counts processors, shows them to adopted
+ * programs.
+ *
+ * What Linux itself stores is the part of a mask that it can: its own CPUs. The
+ * rest is kept in the thread's record, and holds until somebody else changes
+ * Linux's mask (a cpuset does): then that decides alone, as for a thread that
+ * never set a mask. A thread whose mask has no CPU of Linux's goes back to its
+ * application CPUs after every errand, whatever the policy says; its errands
+ * run on any CPU of Linux's, and so does the thread when those CPUs failed.
+ */
+#include <linux/cgroup.h>
+#include <linux/cpumask.h>
+#include <linux/device.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/sched/task.h>
+#include "divert.h"
+#include "thread.h"
+
+/* Words that every mask of this kernel's has, with room for more CPUs than it knows on one without SMP. */
+#define MASK_WORDS	BITS_TO_LONGS(nr_cpumask_bits)
+#define MASK_BITS	(MASK_WORDS * BITS_PER_LONG)
+
+/* Bits beyond Linux's own last CPU: the functions of cpumask.h do not see them. */
+static bool mask_test(const struct cpumask *mask, unsigned int cpu)
+{
+	return cpu < MASK_BITS && cpumask_bits(mask)[cpu / BITS_PER_LONG] >> (cpu % BITS_PER_LONG) & 1;
+}
+
+static void mask_put(unsigned long *bits, unsigned int cpu, bool on)
+{
+	unsigned long bit = 1UL << (cpu % BITS_PER_LONG);
+
+	if (cpu >= MASK_BITS)
+		return;
+	if (on)
+		bits[cpu / BITS_PER_LONG] |= bit;
+	else
+		bits[cpu / BITS_PER_LONG] &= ~bit;
+}
+
+static bool index_test(const u64 *set, unsigned int i)
+{
+	return set[i / 64] >> (i % 64) & 1;
+}
+
+/* Does Linux's own mask of the task allow that CPU? Without SMP it has no number for it. */
+static bool linux_allows(struct task_struct *task, const struct acpu *a)
+{
+	if (!IS_ENABLED(CONFIG_SMP) || a->linux_cpu >= nr_cpu_ids || !READ_ONCE(apk_param_affinity))
+		return true;
+	return cpumask_test_cpu(a->linux_cpu, task->cpus_ptr);
+}
+
+/* Under its lock: does what the thread chose still hold? */
+static bool holds(const struct thread *t)
+{
+	return t->affinity.chosen && cpumask_equal(&t->affinity.of_linux, &t->task->cpus_mask);
+}
+
+/* Under its lock. */
+static bool allows(struct thread *t, bool chosen, unsigned int i)
+{
+	if (!index_test(t->cpus, i) || READ_ONCE(apk_cpus[i].failed))
+		return false;
+	return chosen ? index_test(t->affinity.cpus, i) : linux_allows(t->task, &apk_cpus[i]);
+}
+
+bool affinity_cpus(struct thread *t, u64 cpus[APK_CPU_WORDS])
+{
+	unsigned long flags;
+	bool any = false, chosen;
+	unsigned int i;
+
+	memset(cpus, 0, APK_CPU_WORDS * sizeof(*cpus));
+	raw_spin_lock_irqsave(&t->affinity.lock, flags);
+	chosen = holds(t);
+	for (i = 0; i < apk_nr_cpus; i++) {
+		if (!allows(t, chosen, i))
+			continue;
+		cpus[i / 64] |= 1ULL << (i % 64);
+		any = true;
+	}
+	raw_spin_unlock_irqrestore(&t->affinity.lock, flags);
+	return any;
+}
+
+bool affinity_away_only(struct thread *t)
+{
+	unsigned long flags;
+	bool only;
+
+	if (!READ_ONCE(t->affinity.chosen))
+		return false;
+	raw_spin_lock_irqsave(&t->affinity.lock, flags);
+	only = holds(t) && !t->affinity.home;
+	raw_spin_unlock_irqrestore(&t->affinity.lock, flags);
+	return only;
+}
+
+void affinity_fresh(struct thread *t)
+{
+	raw_spin_lock_init(&t->affinity.lock);
+	t->affinity.chosen = false;
+}
+
+void affinity_inherit(struct thread *child, struct thread *parent)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&parent->affinity.lock, flags);
+	child->affinity.chosen = parent->affinity.chosen;
+	child->affinity.home = parent->affinity.home;
+	memcpy(child->affinity.cpus, parent->affinity.cpus, sizeof(child->affinity.cpus));
+	cpumask_copy(&child->affinity.of_linux, &parent->affinity.of_linux);
+	raw_spin_unlock_irqrestore(&parent->affinity.lock, flags);
+}
+
+/* In an RCU read section; pid 0: current. NULL: no adopted thread. */
+static struct thread *adopted(pid_t pid)
+{
+	struct task_struct *task = pid ? pid_task(find_vpid(pid), PIDTYPE_PID) : current;
+	struct thread *t = task ? thread_find(task) : NULL;
+
+	return t && !READ_ONCE(t->at_exec) ? t : NULL;
+}
+
+/* Adds what the thread can use to what Linux says, and hides Linux's CPUs where it must not be. */
+static void show(struct thread *t, unsigned long *bits)
+{
+	unsigned long flags;
+	unsigned int i;
+	bool chosen;
+
+	raw_spin_lock_irqsave(&t->affinity.lock, flags);
+	chosen = holds(t);
+	if (chosen && !t->affinity.home)
+		memset(bits, 0, MASK_WORDS * sizeof(*bits));
+	for (i = 0; i < apk_nr_cpus; i++) {
+		if (allows(t, chosen, i))
+			mask_put(bits, apk_cpus[i].linux_cpu, true);
+	}
+	raw_spin_unlock_irqrestore(&t->affinity.lock, flags);
+}
+
+/* long sched_getaffinity(pid_t pid, struct cpumask *mask) */
+DIVERT_DECLARE(sched_getaffinity);
+static unsigned long instead_of_sched_getaffinity(DIVERT_ARGS)
+{
+	unsigned long ret = divert_original(sched_getaffinity)(DIVERT_PASS);
+	struct thread *t;
+
+	if (!ret) {
+		rcu_read_lock();
+		t = adopted(a);
+		if (t)
+			show(t, cpumask_bits((struct cpumask *)b));
+		rcu_read_unlock();
+	}
+	divert_done();
+	return ret;
+}
+
+/* What a new mask means: the application CPUs in it, and whether it has others. */
+struct choice {
+	u64 cpus[APK_CPU_WORDS];
+	bool away, home;
+};
+
+/*
+ * A thread in a cpuset of its own gets no application CPU that its mask did not
+ * have: what the cpuset allows is not visible here.
+ */
+#ifdef CONFIG_CPUSETS
+static bool confined(struct task_struct *task)
+{
+	return rcu_dereference(task->cgroups)->subsys[cpuset_cgrp_id] !=
+	       rcu_dereference(init_task.cgroups)->subsys[cpuset_cgrp_id];
+}
+#else
+static bool confined(struct task_struct *task)
+{
+	return false;
+}
+#endif
+
+/* Splits the mask; what is left in it is for Linux. In an RCU read section. */
+static void split(struct thread *t, struct cpumask *mask, struct choice *c)
+{
+	bool bound = confined(t->task);
+	u64 before[APK_CPU_WORDS];
+	unsigned int i;
+
+	affinity_cpus(t, before);
+	*c = (struct choice){};
+	for (i = 0; i < apk_nr_cpus; i++) {
+		unsigned int cpu = apk_cpus[i].linux_cpu;
+
+		if (!mask_test(mask, cpu))
+			continue;
+		mask_put(cpumask_bits(mask), cpu, false);
+		if (!index_test(t->cpus, i) || READ_ONCE(apk_cpus[i].failed) ||
+		    (bound && !index_test(before, i)))
+			continue;
+		c->cpus[i / 64] |= 1ULL << (i % 64);
+		c->away = true;
+	}
+	c->home = cpumask_intersects(mask, cpu_active_mask);
+}
+
+/* Keeps what Linux cannot, and sees that it takes effect wherever the thread is. */
+static void choose(struct thread *t, const struct choice *c)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&t->affinity.lock, flags);
+	t->affinity.chosen = true;
+	t->affinity.home = c->home;
+	memcpy(t->affinity.cpus, c->cpus, sizeof(t->affinity.cpus));
+	cpumask_copy(&t->affinity.of_linux, &t->task->cpus_mask);
+	raw_spin_unlock_irqrestore(&t->affinity.lock, flags);
+	thread_move(t);
+}
+
+/*
+ * long sched_setaffinity(pid_t pid, const struct cpumask *mask)
+ *
+ * Linux is called in any case: it checks who may do this, and to whom. Where no
+ * CPU of its own is asked for it gets them all.
+ */
+DIVERT_DECLARE(sched_setaffinity);
+static unsigned long set(pid_t pid, const struct cpumask *mask)
+{
+	cpumask_var_t rest;
+	struct choice c;
+	struct thread *t;
+	long ret;
+
+	if (!alloc_cpumask_var(&rest, GFP_KERNEL))
+		return -ENOMEM;
+	memcpy(cpumask_bits(rest), cpumask_bits(mask), MASK_WORDS * sizeof(long));
+	rcu_read_lock();
+	t = adopted(pid);
+	if (t)
+		split(t, rest, &c);
+	rcu_read_unlock();
+	if (!t)
+		ret = divert_original(sched_setaffinity)(pid, (unsigned long)mask, 0, 0, 0, 0);
+	else
+		ret = divert_original(sched_setaffinity)(pid, (unsigned long)(c.away && !c.home ? cpu_possible_mask : rest),
+							 0, 0, 0, 0);
+	if (t && !ret) {
+		rcu_read_lock();
+		t = adopted(pid);
+		if (t)
+			choose(t, &c);
+		rcu_read_unlock();
+	}
+	free_cpumask_var(rest);
+	return ret;
+}
+
+static unsigned long instead_of_sched_setaffinity(DIVERT_ARGS)
+{
+	unsigned long ret = set(a, (const struct cpumask *)b);
+
+	divert_done();
+	return ret;
+}
+
+/*
+ * The files of /sys/devices/system/cpu that hold a list of CPUs:
+ * ssize_t show_cpus_attr(struct device *, struct device_attribute *, char *)
+ */
+DIVERT_DECLARE(show_cpus_attr);
+static ssize_t show_online(char *buf)
+{
+	unsigned long *bits = bitmap_zalloc(MASK_BITS, GFP_KERNEL);
+	unsigned int i;
+	ssize_t ret;
+
+	if (!bits)
+		return -ENOMEM;
+	bitmap_copy(bits, cpumask_bits(cpu_online_mask), nr_cpu_ids);
+	for (i = 0; i < apk_nr_cpus; i++)
+		mask_put(bits, apk_cpus[i].linux_cpu, !READ_ONCE(apk_cpus[i].failed));
+	ret = scnprintf(buf, PAGE_SIZE, "%*pbl\n", (int)MASK_BITS, bits);
+	bitmap_free(bits);
+	return ret;
+}
+
+static unsigned long instead_of_show_cpus_attr(DIVERT_ARGS)
+{
+	const struct device_attribute *attr = (const struct device_attribute *)b;
+	unsigned long ret;
+	bool ours;
+
+	rcu_read_lock();
+	ours = !strcmp(attr->attr.name, "online") && adopted(0);
+	rcu_read_unlock();
+	if (ours)
+		ret = show_online((char *)c);
+	else
+		ret = divert_original(show_cpus_attr)(DIVERT_PASS);
+	divert_done();
+	return ret;
+}
+
+static struct diversion diversions[] = {
+	DIVERSION(sched_getaffinity),
+	DIVERSION(sched_setaffinity),
+	DIVERSION(show_cpus_attr),
+};
+
+int affinity_init(void)
+{
+	return divert_begin(diversions, ARRAY_SIZE(diversions), "affinity masks");
+}
+
+void affinity_exit(void)
+{
+	divert_end(diversions, ARRAY_SIZE(diversions));
+}
