@@ -21,6 +21,7 @@
 #include <linux/device.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
+#include <linux/seq_file.h>
 #include <linux/sched/task.h>
 #include "divert.h"
 #include "thread.h"
@@ -276,6 +277,30 @@ static unsigned long instead_of_sched_setaffinity(DIVERT_ARGS)
 	return ret;
 }
 
+/* Linux's CPUs and ours; NULL: there is no memory. To be freed by bitmap_free(). */
+static unsigned long *all_online(void)
+{
+	unsigned long *bits = bitmap_zalloc(MASK_BITS, GFP_KERNEL);
+	unsigned int i;
+
+	if (!bits)
+		return NULL;
+	bitmap_copy(bits, cpumask_bits(cpu_online_mask), nr_cpu_ids);
+	for (i = 0; i < apk_nr_cpus; i++)
+		mask_put(bits, apk_cpus[i].linux_cpu, !READ_ONCE(apk_cpus[i].failed));
+	return bits;
+}
+
+static bool current_adopted(void)
+{
+	bool yes;
+
+	rcu_read_lock();
+	yes = adopted(0);
+	rcu_read_unlock();
+	return yes;
+}
+
 /*
  * The files of /sys/devices/system/cpu that hold a list of CPUs:
  * ssize_t show_cpus_attr(struct device *, struct device_attribute *, char *)
@@ -283,15 +308,11 @@ static unsigned long instead_of_sched_setaffinity(DIVERT_ARGS)
 DIVERT_DECLARE(show_cpus_attr);
 static ssize_t show_online(char *buf)
 {
-	unsigned long *bits = bitmap_zalloc(MASK_BITS, GFP_KERNEL);
-	unsigned int i;
+	unsigned long *bits = all_online();
 	ssize_t ret;
 
 	if (!bits)
 		return -ENOMEM;
-	bitmap_copy(bits, cpumask_bits(cpu_online_mask), nr_cpu_ids);
-	for (i = 0; i < apk_nr_cpus; i++)
-		mask_put(bits, apk_cpus[i].linux_cpu, !READ_ONCE(apk_cpus[i].failed));
 	ret = scnprintf(buf, PAGE_SIZE, "%*pbl\n", (int)MASK_BITS, bits);
 	bitmap_free(bits);
 	return ret;
@@ -301,12 +322,8 @@ static unsigned long instead_of_show_cpus_attr(DIVERT_ARGS)
 {
 	const struct device_attribute *attr = (const struct device_attribute *)b;
 	unsigned long ret;
-	bool ours;
 
-	rcu_read_lock();
-	ours = !strcmp(attr->attr.name, "online") && adopted(0);
-	rcu_read_unlock();
-	if (ours)
+	if (!strcmp(attr->attr.name, "online") && current_adopted())
 		ret = show_online((char *)c);
 	else
 		ret = divert_original(show_cpus_attr)(DIVERT_PASS);
@@ -314,7 +331,50 @@ static unsigned long instead_of_show_cpus_attr(DIVERT_ARGS)
 	return ret;
 }
 
+/*
+ * The files of a cpuset: int cpuset_common_seq_show(struct seq_file *, void *).
+ * Its list of effective CPUs is what hwloc, and with it MPI, uses at the most; a
+ * thread in the root has all that are online.
+ */
+#ifdef CONFIG_CPUSETS
+DIVERT_DECLARE(cpuset_common_seq_show);
+static int show_effective(struct seq_file *file)
+{
+	unsigned long *bits = all_online();
+
+	if (!bits)
+		return -ENOMEM;
+	seq_printf(file, "%*pbl\n", (int)MASK_BITS, bits);
+	bitmap_free(bits);
+	return 0;
+}
+
+static bool effective_of_root(struct seq_file *file)
+{
+	const char *name = seq_cft(file)->name;
+
+	return !seq_css(file)->parent &&
+	       (!strcmp(name, "cpus.effective") || !strcmp(name, "effective_cpus"));
+}
+
+static unsigned long instead_of_cpuset_common_seq_show(DIVERT_ARGS)
+{
+	struct seq_file *file = (struct seq_file *)a;
+	unsigned long ret;
+
+	if (effective_of_root(file) && current_adopted())
+		ret = show_effective(file);
+	else
+		ret = divert_original(cpuset_common_seq_show)(DIVERT_PASS);
+	divert_done();
+	return ret;
+}
+#endif
+
 static struct diversion diversions[] = {
+#ifdef CONFIG_CPUSETS
+	DIVERSION(cpuset_common_seq_show),
+#endif
 	DIVERSION(sched_getaffinity),
 	DIVERSION(sched_setaffinity),
 	DIVERSION(show_cpus_attr),

@@ -115,8 +115,19 @@ func TestCpuset(t *testing.T) {
 	if o := inside(group, parallel); o.Status != statusNotAway {
 		t.Errorf("in a cpuset of CPU 0: status %d, want %d: %s", o.Status, statusNotAway, o.Stderr)
 	}
-	if o := inside(filepath.Dir(group), parallel); o.Status != 0 {
+	root := filepath.Dir(group)
+	if o := inside(root, parallel); o.Status != 0 {
 		t.Errorf("in the root group: status %d: %s", o.Status, o.Stderr)
+	}
+	n, all := usable(t)
+	for _, c := range []struct {
+		way  way
+		cpus int
+	}{{native, n}, {preload, all}} {
+		o := run(t, c.way, command{argv: []string{"cat", filepath.Join(root, "cpuset.cpus.effective")}})
+		if cpus, err := parseList(strings.TrimSpace(o.Stdout)); err != nil || len(cpus) != c.cpus {
+			t.Errorf("%s: the root cpuset has CPUs %q, not %d of them (%v)", c.way.name, o.Stdout, c.cpus, err)
+		}
 	}
 }
 
