@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -17,12 +18,20 @@ type runner struct {
 	resume bool   // results that are there count
 }
 
+// results is the directory of results; a module of other parameters has its own.
+func (r runner) results() string {
+	if r.params == "" {
+		return resultsDir
+	}
+	return resultsDir + "-" + strings.ReplaceAll(r.params, " ", ",")
+}
+
 // bootLimit is what a machine needs besides its suite's runs.
 const bootLimit = 3 * time.Minute
 
 // run runs one suite in a machine of its own and returns what the guest found.
 func (r runner) run(s suite) (result, error) {
-	dir, err := filepath.Abs(filepath.Join(resultsDir, s.name))
+	dir, err := filepath.Abs(filepath.Join(r.results(), s.name))
 	if err != nil {
 		return result{}, err
 	}

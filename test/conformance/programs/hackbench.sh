@@ -4,14 +4,14 @@
 
 # All messages arrive, or it does not end, or complains.
 begin processes-sockets
-hackbench -P -g 2 -f 5 -l 20
+hackbench -P -g 2 -f 5 -l 100
 came $?
 begin processes-pipes
-hackbench -P -p -g 2 -f 5 -l 20
+hackbench -P -p -g 2 -f 5 -l 100
 came $?
 begin threads-sockets
-hackbench -T -g 2 -f 5 -l 20
+hackbench -T -g 2 -f 5 -l 100
 came $?
 begin threads-pipes
-hackbench -T -p -g 2 -f 5 -l 20
+hackbench -T -p -g 2 -f 5 -l 100
 came $?

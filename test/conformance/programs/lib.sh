@@ -23,7 +23,7 @@ output() {
 	shift
 	"$@" >out.txt
 	status=$?
-	tail -n 20 out.txt
+	tail -n 20 out.txt | cat -v | cut -c 1-200
 	came $status "$(sha256sum <out.txt | cut -c 1-16)"
 }
 

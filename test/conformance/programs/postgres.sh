@@ -19,7 +19,7 @@ as pgbench -i -s 1 -q
 came $?
 for protocol in simple prepared; do
 	begin transactions-$protocol
-	as pgbench -c 4 -j 2 -t 50 -M $protocol >out.txt 2>&1
+	as pgbench -n -c 4 -j 2 -t 50 -M $protocol >out.txt 2>&1
 	status=$?
 	cat out.txt
 	came $status "$(grep -e 'actually processed' -e 'number of failed' out.txt | tr '\n' ' ')"

@@ -9,7 +9,7 @@ begin start
 await cli ping
 came $?
 
-# bench NAME VALUE-COMMAND...: 2000 requests of 20 clients without an error
+# 2000 requests of 20 clients, without an error.
 for operation in set get incr lpush rpop sadd hset zadd mset; do
 	begin $operation
 	redis-benchmark -s s -c 20 -n 2000 -q --threads 2 -P 4 -t $operation >out.txt 2>&1
