@@ -51,7 +51,8 @@ func (c command) run(out *os.File, limit time.Duration) (string, error) {
 	}
 	cmd := &exec.Cmd{
 		Path: path, Args: c.argv, Env: c.env, Dir: c.dir, Stdout: out, Stderr: out,
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true, UseCgroupFD: true, CgroupFD: int(dir.Fd())},
+		// As a shell's job: the leader of a session would gain a terminal by opening one.
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, UseCgroupFD: true, CgroupFD: int(dir.Fd())},
 	}
 	if err := cmd.Start(); err != nil {
 		return "", err

@@ -37,7 +37,7 @@ add() {
 	for name; do
 		[[ $seen$excluded == *" $name "* ]] && continue
 		seen+="$name "
-		printf '%s\tstress-ng --quiet --verify --no-rand-seed --timeout 2s --%s 2\n' "$name" "$name" >>"$list.list"
+		printf '%s\tstress-ng --quiet --verify --no-rand-seed --timeout 1s --%s 2\n' "$name" "$name" >>"$list.list"
 	done
 }
 
