@@ -29,6 +29,9 @@ func (r runner) results() string {
 // bootLimit is what a machine needs besides its suite's runs.
 const bootLimit = 3 * time.Minute
 
+// maxBoots is how often a machine is started whose clock turns out to be wrong.
+const maxBoots = 5
+
 // run runs one suite in a machine of its own and returns what the guest found.
 func (r runner) run(s suite) (result, error) {
 	dir, err := filepath.Abs(filepath.Join(r.results(), s.name))
@@ -46,6 +49,12 @@ func (r runner) run(s suite) (result, error) {
 	}
 	begun := time.Now()
 	lost, err := r.boot(s, dir)
+	for range maxBoots - 1 {
+		if !errors.Is(err, errClock) {
+			break
+		}
+		lost, err = r.boot(s, dir)
+	}
 	if err != nil {
 		return result{}, err
 	}
@@ -86,10 +95,13 @@ func (r runner) boot(s suite, dir string) (string, error) {
 	if err != nil && !errors.As(err, &exit) {
 		return "", err
 	}
-	if err != nil {
-		return err.Error(), nil
+	switch {
+	case err == nil:
+		return "", nil
+	case exit.ExitCode() == clockStatus:
+		return "", errClock
 	}
-	return "", nil
+	return err.Error(), nil
 }
 
 func readResult(file string) (result, error) {
@@ -108,6 +120,10 @@ func readResult(file string) (result, error) {
 // shows by the files that are there.
 func lostResult(s suite, dir, how string) result {
 	res := result{Suite: s.name, Cases: map[string]*history{}}
+	if text, err := os.ReadFile(filepath.Join(dir, "guest.log")); err == nil {
+		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+		how += ", " + lines[len(lines)-1]
+	}
 	h := &history{Native: []string{pass}, Adopted: []string{"lost: " + how}}
 	if _, err := os.Stat(filepath.Join(dir, outputName(adopted, 1))); err != nil {
 		h = &history{Native: []string{"lost: " + how}, Adopted: []string{absent}}

@@ -12,6 +12,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -39,6 +40,9 @@ func main() {
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "conformance: %v\n", err)
+		if errors.Is(err, errClock) {
+			os.Exit(clockStatus)
+		}
 		os.Exit(1)
 	}
 }

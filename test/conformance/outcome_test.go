@@ -128,3 +128,29 @@ func TestTable(t *testing.T) {
 		seen[s.name] = true
 	}
 }
+
+func TestPlausible(t *testing.T) {
+	some, none := outcomes{"TestX": fail, exitCase: pass}, outcomes{exitCase: "exit 127", kernelCase: pass}
+	for _, c := range []struct {
+		side     side
+		try      int
+		outcomes outcomes
+		visits   int
+		want     bool
+	}{
+		{native, 1, some, 0, true},
+		{adopted, 1, some, 7, true},
+		{native, 1, none, 0, false},
+		{adopted, 1, none, 7, false},
+		{native, 1, some, 1, false},
+		{adopted, 1, some, 0, false},
+		{adopted, 2, some, 0, true},
+		{native, 2, some, 1, false},
+		{adopted, 2, none, 1, true},
+	} {
+		g := guest{}
+		if err := g.plausible(c.side, c.try, c.outcomes, c.visits); (err == nil) != c.want {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
