@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -32,6 +31,7 @@ func outputName(s side, try int) string { return fmt.Sprintf("%s.%d.out", s, try
 // result is what a suite came to.
 type result struct {
 	Suite   string              `json:"suite"`
+	Build   string              `json:"build"` // of the application kernel
 	Cases   map[string]*history `json:"cases"`
 	Tries   int                 `json:"tries"`
 	Visits  int                 `json:"visits"` // of the adopted run
@@ -58,16 +58,7 @@ func guestMain(args []string) error {
 	if err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(res, "", " ")
-	if err != nil {
-		return err
-	}
-	// Under its name only when it is whole.
-	file := filepath.Join(g.dir, resultFile)
-	if err := os.WriteFile(file+".new", text, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(file+".new", file)
+	return writeResult(filepath.Join(g.dir, resultFile), res)
 }
 
 type guest struct {
@@ -78,7 +69,12 @@ type guest struct {
 
 // run runs the suite on both sides, and again what differs.
 func (g *guest) run() (result, error) {
-	res := result{Suite: g.suite.name, Cases: map[string]*history{}}
+	build, err := os.ReadFile("/sys/kernel/apkern/build_id")
+	if err != nil {
+		return result{}, err
+	}
+	res := result{Suite: g.suite.name, Build: strings.TrimSpace(string(build)), Cases: map[string]*history{}}
+	begun := time.Now()
 	var names []string
 	for res.Tries < maxTries {
 		res.Tries++
@@ -102,6 +98,7 @@ func (g *guest) run() (result, error) {
 		}
 		fmt.Printf("try %d: %d tests differ: %s\n", res.Tries, len(names), strings.Join(names, ", "))
 	}
+	res.Seconds = int(time.Since(begun).Seconds())
 	return res, nil
 }
 

@@ -26,6 +26,12 @@ func (r runner) results() string {
 	return resultsDir + "-" + strings.ReplaceAll(r.params, " ", ",")
 }
 
+// has says whether a suite has a result.
+func (r runner) has(s suite) bool {
+	_, err := os.Stat(filepath.Join(r.results(), s.name, resultFile))
+	return err == nil
+}
+
 // bootLimit is what a machine needs besides its suite's runs.
 const bootLimit = 3 * time.Minute
 
@@ -61,9 +67,10 @@ func (r runner) run(s suite) (result, error) {
 	res, err := readResult(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		// The machine ended before the suite did, which is a finding.
-		res, err = lostResult(s, dir, lost), nil
+		res = lostResult(s, dir, lost)
+		res.Seconds = int(time.Since(begun).Seconds())
+		err = writeResult(file, res)
 	}
-	res.Seconds = int(time.Since(begun).Seconds())
 	return res, err
 }
 
@@ -102,6 +109,18 @@ func (r runner) boot(s suite, dir string) (string, error) {
 		return "", errClock
 	}
 	return err.Error(), nil
+}
+
+// writeResult writes a file that has its name only when it is whole.
+func writeResult(file string, res result) error {
+	text, err := json.MarshalIndent(res, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file+".new", text, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
 }
 
 func readResult(file string) (result, error) {

@@ -1,12 +1,12 @@
 // Command conformance runs other projects' test suites natively and adopted by
 // apkern in the same virtual machine, and compares them test by test:
 //
-//	conformance [-list] [-o FILE] [SUITE...]
+//	conformance [-list | -report] [-o FILE] [SUITE...]
 //
 // A SUITE is one of the table ("cpython/test_os") or a group of it ("cpython");
 // none means all. `make conformance` builds what the suites need first. Each suite
 // has a machine of its own. What it found is in build/conformance/results/SUITE, and
-// a suite that has a result there is not run again with -continue.
+// a suite that has a result there is not run again with -continue, and none with -report.
 //
 // A difference that docs/limits.md does not explain makes it end with 1.
 package main
@@ -51,6 +51,7 @@ func hostMain() error {
 	list := flag.Bool("list", false, "list the suites and end")
 	out := flag.String("o", buildDir+"/result.md", "write the table to this `FILE` too")
 	resume := flag.Bool("continue", false, "do not run suites again that have a result")
+	report := flag.Bool("report", false, "run nothing: write the table of the results that are there")
 	params := flag.String("params", "", "parameters of the module, as stay=0")
 	flag.Parse()
 	chosen, err := choose(table, flag.Args())
@@ -67,7 +68,11 @@ func hostMain() error {
 	if err != nil {
 		return err
 	}
-	return run(chosen, runner{params: *params, resume: *resume}, known, *out)
+	r := runner{params: *params, resume: *resume || *report}
+	if *report {
+		chosen = slices.DeleteFunc(chosen, func(s suite) bool { return !r.has(s) })
+	}
+	return run(chosen, r, known, *out)
 }
 
 // choose returns the suites of these names, all if there are none.
@@ -99,7 +104,9 @@ func choose(all []suite, names []string) ([]suite, error) {
 func run(suites []suite, r runner, known []limit, file string) error {
 	var results []result
 	for _, s := range suites {
-		fmt.Fprintf(os.Stderr, "conformance: %s\n", s.name)
+		if !r.resume || !r.has(s) {
+			fmt.Fprintf(os.Stderr, "conformance: %s\n", s.name)
+		}
 		res, err := r.run(s)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)

@@ -57,10 +57,10 @@ const limitsText = "# Limits\n\nSome `text` | here.\n\n" +
 	"| `cpython/*` | `test.test_os.*` | because |\n" +
 	"| `go/net` | `TestX` | |\n"
 
-const reportText = `| suite | tests | native passes | apkern passes | neither | differences | explained | unsteady | tries | visits | seconds |
-|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
-| cpython/test_os | 3 | 2 | 1 | 1 | 0 | 1 | 0 | 3 | 42 | 7 |
-| go/net | 1 | 1 | 0 | 0 | 1 | 0 | 1 | 3 | 0 | 0 |
+const reportText = `| suite | tests | native passes | apkern passes | neither | differences | explained | unsteady | tries | visits | seconds | build |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|
+| cpython/test_os | 3 | 2 | 1 | 1 | 0 | 1 | 0 | 3 | 42 | 7 | 0123abcd |
+| go/net | 1 | 1 | 0 | 0 | 1 | 0 | 1 | 3 | 0 | 0 |  |
 
 Differences:
 
@@ -85,7 +85,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	results := []result{
-		{Suite: "cpython/test_os", Tries: 3, Visits: 42, Seconds: 7, Cases: map[string]*history{
+		{Suite: "cpython/test_os", Tries: 3, Visits: 42, Build: "0123abcdef", Seconds: 7, Cases: map[string]*history{
 			"test.test_os.A.a": {[]string{pass}, []string{"pass"}},
 			"test.test_os.A.b": {[]string{pass}, []string{fail}},
 			"test.test_os.A.c": {[]string{skip}, []string{skip}},

@@ -60,12 +60,12 @@ func unexplained(results []result, limits []limit) int {
 
 // writeReport prints the results as a table of Markdown, and the lists behind it.
 func writeReport(w io.Writer, results []result, limits []limit) {
-	fmt.Fprintln(w, "| suite | tests | native passes | apkern passes | neither | differences | explained | unsteady | tries | visits | seconds |")
-	fmt.Fprintln(w, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+	fmt.Fprintln(w, "| suite | tests | native passes | apkern passes | neither | differences | explained | unsteady | tries | visits | seconds | build |")
+	fmt.Fprintln(w, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|")
 	for _, r := range results {
 		c := r.count(limits)
-		fmt.Fprintf(w, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d |\n", r.Suite, c.tests, c.native, c.adopted,
-			c.neither, len(c.different), len(c.known), len(c.unsteady), r.Tries, r.Visits, r.Seconds)
+		fmt.Fprintf(w, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %.8s |\n", r.Suite, c.tests, c.native, c.adopted,
+			c.neither, len(c.different), len(c.known), len(c.unsteady), r.Tries, r.Visits, r.Seconds, r.Build)
 	}
 	for _, list := range []struct {
 		title string
