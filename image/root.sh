@@ -7,7 +7,7 @@
 #
 # Environment: EPOCH     seconds: the time of every file and of the file system
 #              CACHE     where downloaded packages are kept
-#              UP        the uniprocessor kernel, as kernels/build-up.sh leaves it
+#              UP        the uniprocessor kernel, as kernels/build.sh leaves it
 #              STOCK     the stock kernel, as kernels/fetch.sh leaves it
 #              UP_MODULE, STOCK_MODULE  apkern.ko for each
 #              INITRAMFS the initramfs of the stock kernel

@@ -1,20 +1,20 @@
 # Kernels to run on, other than the installed one.
 
-DEPS_UP := linux-source-6.1 xz-utils flex bison bc libelf-dev libssl-dev
+DEPS_BUILT := linux-source-6.1 xz-utils flex bison bc libelf-dev libssl-dev
 
 UP := build/up-kernel
 UP_RELEASE = $(shell cat $(UP)/release)
 
-# build_module KERNEL,OUT: the module for a kernel as build-up.sh and fetch.sh leave it, in OUT.
+# build_module KERNEL,OUT: the module for a kernel as build.sh and fetch.sh leave it, in OUT.
 build_module = $(MAKE) -s --no-print-directory -C module KREL=$$(cat $(1)/release) \
 	KDIR=$(CURDIR)/$(1)/build OUT=$(CURDIR)/$(2) BLOB=$(CURDIR)/build/kernel.blob
 
-.PHONY: deps-up up-kernel
-deps-up:
-	@.ci/deps $(DEPS_UP)
+.PHONY: deps-built up-kernel
+deps-built:
+	@.ci/deps $(DEPS_BUILT)
 
-up-kernel: deps-up build/kernel.blob ## build a Linux without SMP, and the module for it (ten minutes, kept)
-	@kernels/build-up.sh $(UP)
+up-kernel: deps-built build/kernel.blob ## build a Linux without SMP, and the module for it (ten minutes, kept)
+	@kernels/build.sh uniprocessor $(UP)
 	@$(MAKE) --no-print-directory build/up/apkern.ko
 
 build/up/apkern.ko: build/kernel.blob FORCE
