@@ -196,7 +196,7 @@ int thread_adopt(const struct apkern_adopt *a, bool at_exec)
 {
 	u64 cpus[APK_CPU_WORDS];
 	struct thread *t;
-	bool pinned;
+	bool pinned, fresh;
 	int ret;
 
 	ret = cpus_asked(a, cpus, &pinned);
@@ -205,7 +205,8 @@ int thread_adopt(const struct apkern_adopt *a, bool at_exec)
 	if (!acpu_up())
 		return -ENODEV;
 	t = find_current();
-	if (!t) {
+	fresh = !t;
+	if (fresh) {
 		t = kzalloc(sizeof(*t), GFP_KERNEL);
 		if (!t)
 			return -ENOMEM;
@@ -213,9 +214,12 @@ int thread_adopt(const struct apkern_adopt *a, bool at_exec)
 		record_add(t, current);
 		apk_count(APK_H_ADOPTED);
 	}
-	memcpy(t->cpus, cpus, sizeof(cpus));
-	t->pinned = pinned;
-	WRITE_ONCE(t->affinity.chosen, false);
+	/* Who was adopted before keeps what was chosen for it, unless this asks for something else. */
+	if (fresh || pinned) {
+		memcpy(t->cpus, cpus, sizeof(cpus));
+		t->pinned = pinned;
+		WRITE_ONCE(t->affinity.chosen, false);
+	}
 	if (!at_exec)
 		t->at_exec = false;
 	t->kick = !t->at_exec;

@@ -52,6 +52,7 @@ func TestCPUCounts(t *testing.T) {
 		{"python", python, fmt.Sprintln(n, n), fmt.Sprintln(all, all)},
 		{"go", []string{program("gospin"), "count"}, fmt.Sprintln(n), fmt.Sprintln(all)},
 		{"taskset", []string{"taskset", "-c", one, "nproc"}, "", "1\n"},
+		{"adopted twice", []string{"taskset", "-c", one, "env", preload.env[1], "nproc"}, "", "1\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if o := run(t, native, command{argv: c.argv}); o.Stdout != c.native {
