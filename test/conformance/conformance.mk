@@ -8,7 +8,7 @@ SUITES ?=
 PARAMS ?=
 CONTINUE ?=
 DEPS_CONFORMANCE := python3 libpython3.11-testsuite dpkg-dev stress-ng rt-tests sqlite3 redis-server nginx-light wrk \
-	postgresql-15 openjdk-17-jdk-headless nodejs gcc make
+	postgresql-15 openjdk-17-jdk-headless nodejs openmpi-bin libopenmpi-dev gcc make
 CONFORMANCE := build/conformance
 GO_SUITES := sync sync/atomic os os/exec os/signal net time runtime
 

@@ -48,6 +48,7 @@ func programs() []suite {
 		{"java", 10 * time.Minute},
 		{"node", 5 * time.Minute},
 		{"gcc", 10 * time.Minute},
+		{"mpi", 5 * time.Minute},
 	} {
 		suites = append(suites, suite{
 			name:  "programs/" + p.name,
