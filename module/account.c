@@ -2,7 +2,8 @@
 /*
  * The time a thread spends away is its CPU time, as if it had run at home.
  * The bootstrap thread credits it when the thread comes home and, so that
- * limits and clocks see a long visit, every quarter of a second meanwhile.
+ * limits see a long visit, every quarter of a second meanwhile. Whoever reads
+ * its clocks credits it up to that moment (clocks.c).
  */
 #include <linux/math64.h>
 #include <linux/sched/cputime.h>
@@ -24,26 +25,62 @@ u64 account_running(struct apk_head *h, const struct apk_slot *s)
 	return since && now > since ? cycles + (now - since) : cycles;
 }
 
-/*
- * Credits current with what cycles exceeds the account by, less charged cycles:
- * those the bootstrap thread polled through, which Linux charged already.
- */
-void account_away(struct thread *t, u64 cycles, u64 charged)
+/* Under account_lock. Credits what cycles exceeds the account by, less what Linux charged already. */
+static void credit(struct thread *t, u64 cycles)
 {
-	unsigned long flags;
+	struct task_struct *task = t->task;
 	u64 ns;
 
 	if (cycles <= t->credited)
 		return;
-	if (cycles - t->credited > charged) {
-		ns = mul_u64_u32_div(cycles - t->credited - charged, 1000000, tsc_khz);
-		/* Interrupts off: the tick updates the same counters on this CPU. */
-		local_irq_save(flags);
-		current->utime += ns;
-		current->se.sum_exec_runtime += ns;
-		account_group_user_time(current, ns);
-		account_group_exec_runtime(current, ns);
-		local_irq_restore(flags);
+	if (cycles - t->credited > t->charged) {
+		ns = mul_u64_u32_div(cycles - t->credited - t->charged, 1000000, tsc_khz);
+		task->utime += ns;
+		task->se.sum_exec_runtime += ns;
+		account_group_user_time(task, ns);
+		account_group_exec_runtime(task, ns);
 	}
 	t->credited = cycles;
+}
+
+/* By the bootstrap thread. Interrupts off: the tick updates the same counters on this CPU. */
+void account_away(struct thread *t, u64 cycles)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&t->account_lock, flags);
+	credit(t, cycles);
+	t->charged = 0;
+	raw_spin_unlock_irqrestore(&t->account_lock, flags);
+}
+
+/*
+ * Whether others may credit: only while the bootstrap thread is about to sleep
+ * and does, so that Linux does not update its counters at the same time.
+ */
+void account_share(struct thread *t, bool on)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&t->account_lock, flags);
+	t->shared = on;
+	raw_spin_unlock_irqrestore(&t->account_lock, flags);
+}
+
+void account_task(struct task_struct *task)
+{
+	unsigned long flags;
+	struct thread *t;
+
+	rcu_read_lock();
+	t = thread_find(task);
+	if (t) {
+		raw_spin_lock_irqsave(&t->account_lock, flags);
+		if (t->shared) {
+			credit(t, account_running(&apk_global->head[t->slot], slot_get(t->slot)));
+			t->charged = 0;
+		}
+		raw_spin_unlock_irqrestore(&t->account_lock, flags);
+	}
+	rcu_read_unlock();
 }

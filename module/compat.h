@@ -76,12 +76,13 @@
 /* State whose area grows on first use (AMX): such a thread stays home. */
 #define APK_XFEATURES_HOME	XFEATURE_MASK_USER_DYNAMIC
 
-/* 6.2 replaced the two perf contexts of a task by one. */
+/* 6.2 replaced the two perf contexts of a task, [0] and [1], by one. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
-#define apk_perf_context(task)	((bool)READ_ONCE((task)->perf_event_ctxp))
+#define APK_PERF_CONTEXTS	1
+#define apk_perf_context(task, i)	READ_ONCE((task)->perf_event_ctxp)
 #else
-#define apk_perf_context(task)	(READ_ONCE((task)->perf_event_ctxp[0]) || \
-				 READ_ONCE((task)->perf_event_ctxp[1]))
+#define APK_PERF_CONTEXTS	2
+#define apk_perf_context(task, i)	READ_ONCE((task)->perf_event_ctxp[i])
 #endif
 
 /* What class->devnode and user space see of a mapping's flags; 6.3 made them read-only. */

@@ -126,6 +126,10 @@ u64 space_phys(struct space *s);
 int nolock_init(void);		/* -EOPNOTSUPP with the reason when this kernel cannot be guarded */
 void nolock_exit(void);
 
+/* clocks.c: the time of threads that are away, for whoever reads their clocks. Process context. */
+int clocks_init(void);
+void clocks_exit(void);
+
 /* thread.c: adopted threads. */
 struct thread;
 int thread_init(void);

@@ -15,7 +15,9 @@
 #include <linux/sched/jobctl.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
+#include <asm/debugreg.h>
 #include <asm/fpu/xstate.h>
 #include <asm/segment.h>
 #include "compat.h"
@@ -45,15 +47,29 @@ static bool mid_call(const struct pt_regs *regs)
 
 static bool traced(const struct pt_regs *regs)
 {
-	unsigned int i;
-
 	if (test_thread_flag(TIF_SINGLESTEP) || test_thread_flag(TIF_BLOCKSTEP) ||
 	    test_thread_flag(TIF_FORCED_TF))
 		return true;
-	if (regs->flags & (X86_EFLAGS_TF | X86_EFLAGS_VM | X86_EFLAGS_IOPL))
+	return regs->flags & (X86_EFLAGS_TF | X86_EFLAGS_VM | X86_EFLAGS_IOPL) ||
+	       current->thread.ptrace_dr7 & (DR_LOCAL_ENABLE_MASK | DR_GLOBAL_ENABLE_MASK);
+}
+
+/*
+ * Descriptors of the thread's own, in the local table or the global one, are not
+ * there on application CPUs. Loading one faults; but LAR, LSL, VERR and VERW just
+ * say that there is none.
+ */
+static bool own_descriptors(void)
+{
+	const struct desc_struct *tls = current->thread.tls_array;
+	unsigned int i;
+
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+	if (READ_ONCE(current->mm->context.ldt))
 		return true;
-	for (i = 0; i < HBP_NUM; i++) {
-		if (current->thread.ptrace_bps[i])
+#endif
+	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++) {
+		if (memchr_inv(&tls[i], 0, sizeof(tls[i])))
 			return true;
 	}
 	return false;
@@ -138,13 +154,27 @@ static bool freezing_or_stopping(void)
 	       (JOBCTL_STOP_PENDING | JOBCTL_TRAP_MASK | JOBCTL_TRAP_FREEZE);
 }
 
+/*
+ * Has the task any event? A context stays with it when the last one is closed,
+ * and so do, disabled, a tracer's breakpoints, which traced() judges.
+ */
 static bool perf_counts(void)
 {
+	int events = 0;
 #ifdef CONFIG_PERF_EVENTS
-	return apk_perf_context(current);
-#else
-	return false;
+	struct perf_event_context *context;
+	unsigned int i;
+
+	rcu_read_lock();
+	for (i = 0; i < APK_PERF_CONTEXTS; i++) {
+		context = apk_perf_context(current, i);
+		events += context ? READ_ONCE(context->nr_events) : 0;
+	}
+	rcu_read_unlock();
+	for (i = 0; i < HBP_NUM; i++)
+		events -= !!current->thread.ptrace_bps[i];
 #endif
+	return events > 0;
 }
 
 /*
@@ -186,7 +216,7 @@ int decline_now(struct thread *t, struct pt_regs *regs)
 		return APK_D_MIDCALL;
 	if (traced(regs))
 		return APK_D_TRACE;
-	if (odd_segments(regs))
+	if (odd_segments(regs) || own_descriptors())
 		return APK_D_SEGMENT;
 	if (odd_features())
 		return APK_D_FEATURE;
@@ -208,7 +238,7 @@ int decline_now(struct thread *t, struct pt_regs *regs)
 bool decline_others(void)
 {
 	return cpu_timers() || freezing_or_stopping() || perf_counts() || other_scheduling() ||
-	       odd_features() || test_thread_flag(TIF_SINGLESTEP);
+	       odd_features() || own_descriptors() || test_thread_flag(TIF_SINGLESTEP);
 }
 
 bool decline_fleeting(enum apk_decline why)

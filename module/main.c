@@ -184,6 +184,7 @@ static const struct part {
 	{ nolock_init,		nolock_exit },
 	{ affinity_init,	affinity_exit },
 	{ barrier_init,		barrier_exit },
+	{ clocks_init,		clocks_exit },
 	{ sysfs_init,		sysfs_exit },
 	{ dev_init,		dev_exit },
 };

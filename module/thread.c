@@ -99,6 +99,7 @@ static void record_add(struct thread *t, struct task_struct *task)
 	t->task = task;
 	t->slot = -1;
 	rcuwait_init(&t->wait);
+	raw_spin_lock_init(&t->account_lock);
 	init_task_work(&t->work, visit_work);
 	policy_fresh(t);
 	affinity_fresh(t);

@@ -48,7 +48,10 @@ struct thread {
 	u64 cpus[APK_CPU_WORDS];	/* indexes of application CPUs asked for */
 	struct affinity affinity;
 	struct policy policy;
+	raw_spinlock_t account_lock;	/* the next three: others may credit while it sleeps */
 	u64 credited;			/* of slot.cycles, how many are in the thread's CPU time */
+	u64 charged;			/* TSC cycles polled since: Linux charges them itself */
+	bool shared;			/* it sleeps, and its time away may be credited by others */
 	u64 fault_address, fault_ip;	/* the last fault served, to notice one that repeats */
 	unsigned int fault_repeats;
 };
@@ -124,7 +127,9 @@ struct acpu *place_choose(struct apk_head *h);
 bool place_ready(struct thread *t, struct apk_head *h, struct acpu **cpu);
 
 /* account.c: the time away is CPU time of the thread. */
-void account_away(struct thread *t, u64 cycles, u64 charged);
+void account_away(struct thread *t, u64 cycles);
+void account_share(struct thread *t, bool on);
 u64 account_running(struct apk_head *h, const struct apk_slot *s);
+void account_task(struct task_struct *task);	/* up to now, whoever's it is; any context */
 
 #endif

@@ -39,7 +39,7 @@ struct visit {
 	struct apk_slot *s;
 	struct acpu *cpu;	/* where home queued it last */
 	u64 cycles;		/* slot.cycles when it began */
-	u64 charged;		/* TSC cycles polled while it was away: Linux charges them itself */
+	unsigned long look;	/* jiffies: when others are looked at next */
 	u64 cost;		/* TSC cycles that preparing and collecting took */
 };
 
@@ -66,7 +66,7 @@ static bool poll(struct visit *v)
 		done = back(v->h);
 		now = rdtsc_ordered();
 	}
-	v->charged += now - start;
+	v->t->charged += now - start;
 	if (done)
 		apk_count(APK_H_POLL_HIT);
 	return done;
@@ -86,6 +86,25 @@ static bool stranded(struct visit *v)
 	return false;
 }
 
+/* Have others brought about that the thread must come home? Looks once a period, however often it is asked. */
+static bool wanted_home(struct visit *v)
+{
+	if (time_before(jiffies, v->look))
+		return false;
+	v->look = jiffies + LOOK_PERIOD;
+	return decline_others() || place_changed(v->t, v->h);
+}
+
+/* Sleeps until woken or the next look is due, while others may credit the thread's time. */
+static void sleep_away(struct visit *v)
+{
+	long timeout = v->look - jiffies;
+
+	account_share(v->t, true);
+	schedule_timeout(max(timeout, 1L));
+	account_share(v->t, false);
+}
+
 /* Waits for an event. False: there is a reason to recall the thread. */
 static bool wait_for_event(struct visit *v)
 {
@@ -103,11 +122,11 @@ static bool wait_for_event(struct visit *v)
 		if (arrived || signal_pending(current) || READ_ONCE(current->task_works) ||
 		    READ_ONCE(v->t->moved) || stranded(v))
 			break;
-		if (schedule_timeout(LOOK_PERIOD))
+		sleep_away(v);
+		if (time_before(jiffies, v->look))
 			continue;
-		account_away(v->t, account_running(v->h, v->s), v->charged);
-		v->charged = 0;
-		if (decline_others() || place_changed(v->t, v->h))
+		account_away(v->t, account_running(v->h, v->s));
+		if (wanted_home(v))
 			break;
 	}
 	__set_current_state(TASK_RUNNING);
@@ -306,10 +325,9 @@ static bool away(struct visit *v)
 	for (;;) {
 		if (!wait_for_event(v) && !recall(v))
 			return false;
-		account_away(v->t, v->s->cycles, v->charged);
-		v->charged = 0;
+		account_away(v->t, v->s->cycles);
 		if (v->s->event != APK_EV_FAULT || signal_pending(current) ||
-		    READ_ONCE(current->task_works))
+		    READ_ONCE(current->task_works) || wanted_home(v))
 			return true;
 		if (!serve_fault(v)) {
 			trace_apkern_fault(v->t->slot, v->s->cr2, v->s->regs.rip, v->s->regs.err,
@@ -355,7 +373,7 @@ static void lose(struct visit *v)
 /* Returns why the visit could not be made, or -1 after one. */
 static int visit(struct thread *t, struct pt_regs *regs)
 {
-	struct visit v = { .t = t };
+	struct visit v = { .t = t, .look = jiffies + LOOK_PERIOD };
 	u64 start = rdtsc_ordered();
 
 	if (!acpu_up())

@@ -96,7 +96,7 @@ func TestCpuset(t *testing.T) {
 	if _, _, smp := linux(t); !smp {
 		t.Skip("a Linux without SMP has no cpusets")
 	}
-	group := cgroup(t, "cpuset")
+	group := controlGroup(t, "cpuset")
 	if err := os.WriteFile(filepath.Join(group, "cpuset.cpus"), []byte("0"), 0); err != nil {
 		t.Fatal(err)
 	}

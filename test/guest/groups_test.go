@@ -1,10 +1,13 @@
 package guest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestSession: a session, which the scheduler groups for itself, hinders nobody.
@@ -19,7 +22,7 @@ func TestSession(t *testing.T) {
 // quota is not enforced away, and leaves when it is back in the root.
 func TestCPUGroup(t *testing.T) {
 	begin(t)
-	group := cgroup(t, "cpu")
+	group := controlGroup(t, "cpu")
 	shell := preload
 	shell.prefix = []string{"sh", "-c", `echo $$ >"$0"/cgroup.procs; exec "$@"`}
 	inside := func(where string) outcome {
@@ -35,21 +38,49 @@ func TestCPUGroup(t *testing.T) {
 	}
 }
 
-// cgroup makes a group of a controller of cgroup version 2.
-func cgroup(t *testing.T, controller string) string {
+// controlGroup makes a group of cgroup version 2 with a controller, or none.
+func controlGroup(t *testing.T, controller string) string {
 	t.Helper()
-	root := t.TempDir()
-	if o := run(t, native, command{argv: []string{"mount", "-t", "cgroup2", "none", root}}); o.Status != 0 {
-		t.Fatalf("mount cgroup2: %s", o.Stderr)
-	}
-	t.Cleanup(func() { run(t, native, command{argv: []string{"umount", root}}) })
-	if err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+"+controller), 0); err != nil {
-		t.Fatal(err)
+	root := mounted(t, "cgroup2", "")
+	if controller != "" {
+		write(t, root, "cgroup.subtree_control", "+"+controller)
+		t.Cleanup(func() { write(t, root, "cgroup.subtree_control", "-"+controller) })
 	}
 	group := filepath.Join(root, "test"+strconv.Itoa(os.Getpid()))
 	if err := os.Mkdir(group, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.Remove(group) })
+	t.Cleanup(func() { removeGroup(t, group) })
 	return group
+}
+
+// mounted mounts a file system without a device for the length of a test.
+func mounted(t *testing.T, kind, options string) string {
+	t.Helper()
+	root := t.TempDir()
+	if err := unix.Mount("none", root, kind, 0, options); err != nil {
+		t.Fatalf("mount %s %s: %v", kind, options, err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(root, 0); err != nil {
+			t.Errorf("umount %s: %v", kind, err)
+		}
+	})
+	return root
+}
+
+// write writes a file of a control group.
+func write(t *testing.T, dir, name, value string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(value), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// removeGroup removes a control group as soon as the last process has left it.
+func removeGroup(t *testing.T, group string) {
+	eventually(t, "the group is empty", func() (bool, string) {
+		err := unix.Rmdir(group)
+		return err == nil, fmt.Sprint(err)
+	})
 }

@@ -80,7 +80,7 @@ var table = []mutant{
 		breaks: "time away is not charged to the thread",
 		guard:  "TestCPUTime",
 		edits: []edit{{"module/account.c",
-			"if (cycles - t->credited > charged) {", "if (cycles < t->credited) {"}},
+			"if (cycles - t->credited > t->charged) {", "if (cycles < t->credited) {"}},
 	},
 	{
 		name:   "ranges-not-held",

@@ -95,11 +95,12 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < CLOCKS; i++)
 		bounded(clocks[i].name, clocks[i].read() - before[i], start);
 	children = usage(RUSAGE_CHILDREN);
+	start = now();
 	if (!must(fork())) {
 		spin(seconds);
 		_exit(0);
 	}
 	must(wait(NULL));
-	bounded("getrusage(RUSAGE_CHILDREN)", usage(RUSAGE_CHILDREN) - children, seconds);
+	bounded("getrusage(RUSAGE_CHILDREN)", usage(RUSAGE_CHILDREN) - children, now() - start);
 	return 0;
 }
