@@ -58,6 +58,11 @@
 
 /* 6.3 added concurrency ids (mm_cid) to the rseq area. */
 #define APK_RSEQ_HAS_CID	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0))
+#if APK_RSEQ_HAS_CID
+#define apk_rseq_clear_ids(area) (put_user(0U, &(area)->node_id) || put_user(0U, &(area)->mm_cid))
+#else
+#define apk_rseq_clear_ids(area) false
+#endif
 
 /* 6.16 added an argument to sched_process_exit. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)

@@ -154,7 +154,7 @@ void regs_load(struct apk_slot *s, struct pt_regs *regs)
  * Lends current's rseq area to the application CPU, which writes its own number
  * there when it is not linux_cpu. Touching it here brings the page in. Where
  * Linux has no number for the CPU, or hands out concurrency ids that must stay
- * unique, the area shows as not registered while away.
+ * unique, the area shows as Linux leaves one that is not registered.
  */
 void rseq_lend(struct apk_slot *s, unsigned int linux_cpu)
 {
@@ -167,7 +167,8 @@ void rseq_lend(struct apk_slot *s, unsigned int linux_cpu)
 	if (!r)
 		return;
 	if (put_user(hide ? 0 : linux_cpu, &r->cpu_id_start) ||
-	    put_user(hide ? (u32)RSEQ_CPU_ID_UNINITIALIZED : linux_cpu, &r->cpu_id))
+	    put_user(hide ? (u32)RSEQ_CPU_ID_UNINITIALIZED : linux_cpu, &r->cpu_id) ||
+	    (hide && apk_rseq_clear_ids(r)))
 		return;		/* Linux ends the thread when it comes home, as it would have */
 	if (!hide)
 		s->rseq = (unsigned long)r;

@@ -64,7 +64,8 @@ func TestRseq(t *testing.T) {
 	if rseqHidden(t) {
 		mode = " hidden"
 	}
-	each(t, "rseq 3 200000"+mode, "rseq 8 100000"+mode)
+	each(t, "rseq 3 200000"+mode, "rseq 8 100000"+mode, "rseq 8 1500 faults"+mode,
+		"rseq 3 100000 ids"+mode, "rseq 8 50000 ids"+mode)
 }
 
 // TestCPUTime: time away is charged to thread and process on every clock.
