@@ -25,7 +25,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 HOST_PACKAGES = $(shell $(GO) list ./... | grep -v '/test/guest$$')
 
 DEPS := gcc libc6-dev make binutils kmod linux-image-amd64 linux-headers-amd64 qemu-system-x86 \
-	python3 perl strace gdb
+	python3 perl strace gdb linux-perf
 DEPS_LINT := sparse clang-format linux-source-6.1 xz-utils
 
 .PHONY: all build

@@ -28,6 +28,7 @@ coherence  any  12m  --                                  TestCoherence|TestTopEn
 5-level    any  12m  --whole                             TestFiveLevels|TestFPU|TestParallel
 debuggers  any  12m  --                                  TestStraceSequence|TestStraceAway|TestStraceAttach|TestGDBSession|TestGDBAttach
 others     any  12m  --                                  TestLimitSetByOthers|TestTimerSetBySibling|TestFaultsAreNoShelter|TestFilterSetBySibling|TestPerfEvent|TestPerfStat|TestPolicySetByOthers|TestMovedToQuota|TestFreezers|TestMemoryLimit
+semantics  any  12m  --                                  TestClocks|TestShellTime|TestTracer|TestCoreDump|TestOddCode|TestNamespaces
 interface  any  8m   --                                  TestRequests|TestMapping|TestUnprivileged|TestInjectRefused|TestModuleInformation|TestOptOut|TestNoModule
 parameters any  8m   --no-module                         TestParameters|TestSecondLoad
 lifecycle  any  12m  --no-module                         TestLoadUnload|TestUnloadBusy

@@ -265,7 +265,7 @@ func TestFreezers(t *testing.T) {
 func TestMemoryLimit(t *testing.T) {
 	begin(t)
 	group := controlGroup(t, "memory")
-	write(t, group, "memory.max", strconv.Itoa(4<<20))
+	write(t, group, "memory.max", strconv.Itoa(2<<20))
 	both(t, 2, func(t *testing.T, v *victim) {
 		write(t, group, "cgroup.procs", strconv.Itoa(v.pid()))
 		v.order(1, cmdFaults)
