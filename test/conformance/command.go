@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -29,13 +30,12 @@ type command struct {
 	dir  string
 }
 
-var groups int
+var groups atomic.Int32
 
 // run runs the command. It returns pass, "exit N", "signal N" or hung; an error is
 // for one that could not be started.
 func (c command) run(out *os.File, limit time.Duration) (string, error) {
-	groups++
-	group := fmt.Sprintf("/sys/fs/cgroup/conformance-%d-%d", os.Getpid(), groups)
+	group := fmt.Sprintf("/sys/fs/cgroup/conformance-%d-%d", os.Getpid(), groups.Add(1))
 	if err := os.Mkdir(group, 0o755); err != nil {
 		return "", err
 	}

@@ -7,7 +7,7 @@ import "time"
 func listed(group, name string, limit, all time.Duration) suite {
 	return suite{
 		name:  group + "/" + name,
-		argv:  []string{products("conformance"), "each", limit.String(), products(group, name+".list")},
+		argv:  []string{products("conformance"), "each", limit.String(), "4", products(group, name+".list")},
 		limit: all,
 		parse: parseLines, only: onlyNames,
 	}
