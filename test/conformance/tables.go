@@ -1,13 +1,16 @@
 package main
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // listed is a suite of programs for `conformance each`; a script beside this file
-// wrote the list.
-func listed(group, name string, limit, all time.Duration) suite {
+// wrote the list. So many jobs run at a time, each a minute at most.
+func listed(group, name string, jobs int, all time.Duration) suite {
 	return suite{
 		name:  group + "/" + name,
-		argv:  []string{products("conformance"), "each", limit.String(), "4", products(group, name+".list")},
+		argv:  []string{products("conformance"), "each", "1m", strconv.Itoa(jobs), products(group, name+".list")},
 		limit: all,
 		parse: parseLines, only: onlyNames,
 	}
@@ -16,8 +19,21 @@ func listed(group, name string, limit, all time.Duration) suite {
 // posix is the Open POSIX Test Suite, split so that a machine runs some minutes.
 func posix() []suite {
 	var suites []suite
-	for _, name := range []string{"threads", "signals", "time", "memory", "mqueue", "semaphores", "aio", "other"} {
-		suites = append(suites, listed("posix", name, time.Minute, 25*time.Minute))
+	for _, p := range []struct {
+		name string
+		jobs int
+	}{
+		{"threads", 4},
+		{"signals", 4},
+		{"time", 4},
+		// These use names of the whole system, some the same.
+		{"memory", 1},
+		{"mqueue", 1},
+		{"semaphores", 1},
+		{"aio", 4},
+		{"other", 4},
+	} {
+		suites = append(suites, listed("posix", p.name, p.jobs, 25*time.Minute))
 	}
 	return suites
 }
@@ -27,7 +43,7 @@ func posix() []suite {
 func stress() []suite {
 	var suites []suite
 	for _, name := range []string{"cpu", "memory", "scheduler", "signal", "pipe", "vm", "os-1", "os-2"} {
-		suites = append(suites, listed("stress", name, time.Minute, 20*time.Minute))
+		suites = append(suites, listed("stress", name, 4, 20*time.Minute))
 	}
 	return suites
 }
