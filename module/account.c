@@ -39,6 +39,7 @@ static void credit(struct thread *t, u64 cycles)
 		task->se.sum_exec_runtime += ns;
 		account_group_user_time(task, ns);
 		account_group_exec_runtime(task, ns);
+		groups_charge(task, ns);
 	}
 	t->credited = cycles;
 }

@@ -130,6 +130,9 @@ void nolock_exit(void);
 int clocks_init(void);
 void clocks_exit(void);
 
+/* groups.c: has nothing to undo. Process context. */
+int groups_init(void);
+
 /* thread.c: adopted threads. */
 struct thread;
 int thread_init(void);

@@ -185,6 +185,7 @@ static const struct part {
 	{ affinity_init,	affinity_exit },
 	{ barrier_init,		barrier_exit },
 	{ clocks_init,		clocks_exit },
+	{ groups_init,		nothing },
 	{ sysfs_init,		sysfs_exit },
 	{ dev_init,		dev_exit },
 };

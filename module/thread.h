@@ -132,4 +132,7 @@ void account_share(struct thread *t, bool on);
 u64 account_running(struct apk_head *h, const struct apk_slot *s);
 void account_task(struct task_struct *task);	/* up to now, whoever's it is; any context */
 
+/* groups.c: time away is CPU time of the task's control group. Preemption off. */
+void groups_charge(struct task_struct *task, u64 ns);
+
 #endif

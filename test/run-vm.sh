@@ -27,7 +27,7 @@ signals    any  12m  --                                  TestSignals|TestFPU|Tes
 coherence  any  12m  --                                  TestCoherence|TestTopEntry
 5-level    any  12m  --whole                             TestFiveLevels|TestFPU|TestParallel
 debuggers  any  12m  --                                  TestStraceSequence|TestStraceAway|TestStraceAttach|TestGDBSession|TestGDBAttach
-others     any  12m  --                                  TestLimitSetByOthers|TestTimerSetBySibling|TestFaultsAreNoShelter|TestFilterSetBySibling|TestPerfEvent|TestPerfStat|TestPolicySetByOthers|TestMovedToQuota|TestFreezers|TestMemoryLimit
+others     any  12m  --                                  TestLimitSetByOthers|TestTimerSetBySibling|TestFaultsAreNoShelter|TestFilterSetBySibling|TestPerfEvent|TestPerfStat|TestPolicySetByOthers|TestMovedToQuota|TestFreezers|TestMemoryLimit|TestGroupUsage
 semantics  any  12m  --                                  TestClocks|TestShellTime|TestTracer|TestCoreDump|TestOddCode|TestNamespaces
 interface  any  8m   --                                  TestRequests|TestMapping|TestUnprivileged|TestInjectRefused|TestModuleInformation|TestOptOut|TestNoModule
 parameters any  8m   --no-module                         TestParameters|TestSecondLoad

@@ -185,24 +185,51 @@ func TestMovedToQuota(t *testing.T) {
 	both(t, 1, func(t *testing.T, v *victim) {
 		write(t, group, "cgroup.procs", strconv.Itoa(v.pid()))
 		v.home(0)
-		throttled := func() int {
-			for _, line := range strings.Split(readFile(t, filepath.Join(group, "cpu.stat")), "\n") {
-				if n, ok := strings.CutPrefix(line, "nr_throttled "); ok {
-					count, err := strconv.Atoi(n)
-					if err != nil {
-						t.Fatal(err)
-					}
-					return count
-				}
-			}
-			t.Fatal("no nr_throttled")
-			return 0
-		}
-		before := throttled()
-		eventually(t, "it is throttled", func() (bool, string) { return throttled() > before+2, "it is not" })
+		before := statistic(t, group, "nr_throttled")
+		eventually(t, "it is throttled", func() (bool, string) {
+			return statistic(t, group, "nr_throttled") > before+2, "it is not"
+		})
 		v.turning(0)
 		write(t, filepath.Dir(group), "cgroup.procs", strconv.Itoa(v.pid()))
 		v.away(0)
+	})
+}
+
+// statistic returns a number of a control group's cpu.stat.
+func statistic(t *testing.T, group, name string) int64 {
+	t.Helper()
+	for _, line := range strings.Split(readFile(t, filepath.Join(group, "cpu.stat")), "\n") {
+		if n, ok := strings.CutPrefix(line, name+" "); ok {
+			count, err := strconv.ParseInt(n, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return count
+		}
+	}
+	t.Fatalf("no %s in cpu.stat", name)
+	return 0
+}
+
+// TestGroupUsage: a control group without a controller counts the time that its
+// threads spend away.
+func TestGroupUsage(t *testing.T) {
+	begin(t)
+	group := controlGroup(t, "")
+	both(t, 1, func(t *testing.T, v *victim) {
+		write(t, group, "cgroup.procs", strconv.Itoa(v.pid()))
+		v.away(0)
+		usage, user := statistic(t, group, "usage_usec"), statistic(t, group, "user_usec")
+		used := cpuTime(t, v.pid())
+		eventually(t, "two seconds are used", func() (bool, string) {
+			d := cpuTime(t, v.pid()) - used
+			return d > 2*time.Second, d.String()
+		})
+		used = cpuTime(t, v.pid()) - used
+		usage, user = statistic(t, group, "usage_usec")-usage, statistic(t, group, "user_usec")-user
+		if least := used.Microseconds() * 3 / 4; usage < least || user < least {
+			t.Errorf("%d and %d microseconds of %v", usage, user, used)
+		}
 	})
 }
 

@@ -89,6 +89,12 @@ var table = []mutant{
 		edits:  []edit{{"module/account.c", "\t\tif (t->shared) {\n", "\t\tif (t->shared && t->dead) {\n"}},
 	},
 	{
+		name:   "groups-not-charged",
+		breaks: "time away is not charged to control groups",
+		guard:  "TestGroupUsage",
+		edits:  []edit{{"module/account.c", "\t\tgroups_charge(task, ns);\n", ""}},
+	},
+	{
 		name:   "no-look",
 		breaks: "home does not look at what others did to a thread that is away",
 		guard:  "TestMovedToQuota",
