@@ -23,7 +23,8 @@ type page struct {
 	command uint32
 	result  int32
 	signals uint32
-	_       [4096 - 28]byte
+	homed   uint32
+	_       [4096 - 32]byte
 }
 
 // What a thread of victim can be told to do.

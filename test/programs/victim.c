@@ -33,7 +33,8 @@ struct page {
 	uint32_t command;	/* the thread sets it to NOTHING when done */
 	int32_t result;		/* of the command's system call, -errno if it failed */
 	uint32_t signals;	/* SIGPROF that arrived here */
-	char pad[PAGE - 28];
+	uint32_t homed;		/* under FAULTS, the turn in which it came home last */
+	char pad[PAGE - 32];
 };
 
 static struct page *pages;
@@ -76,8 +77,13 @@ static void fault_for_ever(void)
 	store(&own->command, NOTHING);
 	for (size_t at = 0; at < size; at += PAGE) {
 		m[at] = 1;
-		for (double end = now() + 3e-3; now() < end;)
-			own->apic = apic_id();
+		for (double end = now() + 3e-3; now() < end;) {
+			uint32_t id = apic_id();
+
+			if (is_home_apic(id) && !is_home_apic(own->apic))
+				own->homed = own->turns;
+			own->apic = id;
+		}
 		own->turns++;
 	}
 }
