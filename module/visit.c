@@ -40,6 +40,7 @@ struct visit {
 	struct acpu *cpu;	/* where home queued it last */
 	u64 cycles;		/* slot.cycles when it began */
 	unsigned long look;	/* jiffies: when others are looked at next */
+	bool wanted;		/* a look said that the thread must come home */
 	u64 cost;		/* TSC cycles that preparing and collecting took */
 };
 
@@ -86,13 +87,18 @@ static bool stranded(struct visit *v)
 	return false;
 }
 
-/* Have others brought about that the thread must come home? Looks once a period, however often it is asked. */
+/*
+ * Have others brought about that the thread must come home? Looks once a period,
+ * however often it is asked. What a look said stands: the thread that is then
+ * recalled may have come by itself meanwhile, for a fault.
+ */
 static bool wanted_home(struct visit *v)
 {
-	if (time_before(jiffies, v->look))
-		return false;
-	v->look = jiffies + LOOK_PERIOD;
-	return decline_others() || place_changed(v->t, v->h);
+	if (!v->wanted && !time_before(jiffies, v->look)) {
+		v->look = jiffies + LOOK_PERIOD;
+		v->wanted = decline_others() || place_changed(v->t, v->h);
+	}
+	return v->wanted;
 }
 
 /* Sleeps until woken or the next look is due, while others may credit the thread's time. */

@@ -98,7 +98,7 @@ var table = []mutant{
 		name:   "no-look",
 		breaks: "home does not look at what others did to a thread that is away",
 		guard:  "TestMovedToQuota",
-		edits:  []edit{{"module/visit.c", "\treturn decline_others() || place_changed(v->t, v->h);\n", "\treturn false;\n"}},
+		edits:  []edit{{"module/visit.c", "\t\tv->wanted = decline_others() || place_changed(v->t, v->h);\n", ""}},
 	},
 	{
 		name:   "no-look-between-faults",
@@ -108,6 +108,14 @@ var table = []mutant{
 			"READ_ONCE(current->task_works) || wanted_home(v))", "READ_ONCE(current->task_works))"},
 			{"module/visit.c", "struct visit v = { .t = t, .look = jiffies + LOOK_PERIOD };", "struct visit v = { .t = t };"},
 			{"module/visit.c", "\tlong timeout = v->look - jiffies;\n", "\tlong timeout = LOOK_PERIOD;\n\n\tv->look = jiffies + LOOK_PERIOD;\n"}},
+	},
+	{
+		name:   "look-forgotten",
+		breaks: "a look at a thread that comes for a fault just then is forgotten",
+		guard:  "TestFaultsAreNoShelter",
+		edits: []edit{{"module/visit.c",
+			"\t\tv->wanted = decline_others() || place_changed(v->t, v->h);\n\t}\n\treturn v->wanted;\n",
+			"\t\treturn decline_others() || place_changed(v->t, v->h);\n\t}\n\treturn false;\n"}},
 	},
 	{
 		name:   "timers-away",
