@@ -56,6 +56,13 @@
 #define APK_HOLD_RANGES
 #endif
 
+/*
+ * The first step of bringing up a CPU at which a module can be asked and refuse:
+ * one of another architecture's, unused here. Those that are given out to modules
+ * come later than Linux's own showing of the CPU's topology, whose place ours takes.
+ */
+#define APK_HOTPLUG_FIRST	CPUHP_PERF_SUPERH
+
 /* 6.3 added concurrency ids (mm_cid) to the rseq area. */
 #define APK_RSEQ_HAS_CID	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0))
 #if APK_RSEQ_HAS_CID

@@ -28,7 +28,7 @@ static struct entry *entries;
 static unsigned int nr_entries;
 static struct candidate *candidates;
 static unsigned int nr_candidates;
-static int hotplug_state;
+static bool refusing;		/* refuse_online() is registered */
 
 /* CPUs that Linux must not bring up; changed in cpus_read_lock() or for a CPU that is down. */
 static DECLARE_BITMAP(held, NUMBERS);
@@ -346,9 +346,8 @@ int enumerate_init(void)
 	int err = read_madt();
 
 	if (!err) {
-		hotplug_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "apkern:held",
-							  refuse_online, NULL);
-		err = min(hotplug_state, 0);
+		err = cpuhp_setup_state_nocalls(APK_HOTPLUG_FIRST, "apkern:held", refuse_online, NULL);
+		refusing = !err;
 	}
 	if (!err) {
 		/* No CPU comes up between the look at it and the mark. */
@@ -364,11 +363,11 @@ int enumerate_init(void)
 void enumerate_exit(void)
 {
 	bitmap_zero(held, NUMBERS);
-	if (hotplug_state > 0)
-		cpuhp_remove_state_nocalls(hotplug_state);
+	if (refusing)
+		cpuhp_remove_state_nocalls(APK_HOTPLUG_FIRST);
 	kfree(candidates);
 	kfree(entries);
-	hotplug_state = 0;
+	refusing = false;
 	candidates = NULL;
 	entries = NULL;
 	nr_candidates = 0;

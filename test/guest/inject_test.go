@@ -129,8 +129,8 @@ func TestInjectedCrash(t *testing.T) {
 func TestInjectedHang(t *testing.T) {
 	mustUnload(t)
 	mustLoad(t, "inject=1 stay=0")
-	// Its main thread changes mappings without end, and so asks for flushes.
-	cmd := start(t, preload, command{argv: []string{program("coherence"), "dontneed", "2", "1000000000"}})
+	// Its main thread asks for flushes without end, and waits for no other.
+	cmd := start(t, preload, command{argv: []string{program("flusher"), "2"}})
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
