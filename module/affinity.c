@@ -30,27 +30,16 @@
 #define MASK_WORDS	BITS_TO_LONGS(nr_cpumask_bits)
 #define MASK_BITS	(MASK_WORDS * BITS_PER_LONG)
 
-/* Bits beyond Linux's own last CPU: the functions of cpumask.h do not see them. */
+/* Bits may lie beyond Linux's own last CPU, where the functions of cpumask.h do not look. */
 static bool mask_test(const struct cpumask *mask, unsigned int cpu)
 {
-	return cpu < MASK_BITS && cpumask_bits(mask)[cpu / BITS_PER_LONG] >> (cpu % BITS_PER_LONG) & 1;
+	return cpu < MASK_BITS && test_bit(cpu, cpumask_bits(mask));
 }
 
 static void mask_put(unsigned long *bits, unsigned int cpu, bool on)
 {
-	unsigned long bit = 1UL << (cpu % BITS_PER_LONG);
-
-	if (cpu >= MASK_BITS)
-		return;
-	if (on)
-		bits[cpu / BITS_PER_LONG] |= bit;
-	else
-		bits[cpu / BITS_PER_LONG] &= ~bit;
-}
-
-static bool index_test(const u64 *set, unsigned int i)
-{
-	return set[i / 64] >> (i % 64) & 1;
+	if (cpu < MASK_BITS)
+		__assign_bit(cpu, bits, on);
 }
 
 /* Does Linux's own mask of the task allow that CPU? Without SMP it has no number for it. */
@@ -70,9 +59,9 @@ static bool holds(const struct thread *t)
 /* Under its lock. */
 static bool allows(struct thread *t, bool chosen, unsigned int i)
 {
-	if (!index_test(t->cpus, i) || READ_ONCE(apk_cpus[i].failed))
+	if (!cpus_has(t->cpus, i) || READ_ONCE(apk_cpus[i].failed))
 		return false;
-	return chosen ? index_test(t->affinity.cpus, i) : linux_allows(t->task, &apk_cpus[i]);
+	return chosen ? cpus_has(t->affinity.cpus, i) : linux_allows(t->task, &apk_cpus[i]);
 }
 
 bool affinity_cpus(struct thread *t, u64 cpus[APK_CPU_WORDS])
@@ -87,7 +76,7 @@ bool affinity_cpus(struct thread *t, u64 cpus[APK_CPU_WORDS])
 	for (i = 0; i < apk_nr_cpus; i++) {
 		if (!allows(t, chosen, i))
 			continue;
-		cpus[i / 64] |= 1ULL << (i % 64);
+		cpus_add(cpus, i);
 		any = true;
 	}
 	raw_spin_unlock_irqrestore(&t->affinity.lock, flags);
@@ -208,10 +197,10 @@ static void split(struct thread *t, struct cpumask *mask, struct choice *c)
 		if (!mask_test(mask, cpu))
 			continue;
 		mask_put(cpumask_bits(mask), cpu, false);
-		if (!index_test(t->cpus, i) || READ_ONCE(apk_cpus[i].failed) ||
-		    (bound && !index_test(before, i)))
+		if (!cpus_has(t->cpus, i) || READ_ONCE(apk_cpus[i].failed) ||
+		    (bound && !cpus_has(before, i)))
 			continue;
-		c->cpus[i / 64] |= 1ULL << (i % 64);
+		cpus_add(c->cpus, i);
 		c->away = true;
 	}
 	c->home = cpumask_intersects(mask, cpu_active_mask);

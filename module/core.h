@@ -126,6 +126,12 @@ u64 space_phys(struct space *s);
 int nolock_init(void);		/* -EOPNOTSUPP with the reason when this kernel cannot be guarded */
 void nolock_exit(void);
 
+/* affinity.c, barrier.c: calls of Linux's that concern application CPUs, diverted. Process context. */
+int affinity_init(void);	/* -EOPNOTSUPP with the reason when this kernel's cannot be */
+void affinity_exit(void);
+int barrier_init(void);		/* likewise */
+void barrier_exit(void);
+
 /* clocks.c: the time of threads that are away, for whoever reads their clocks. Process context. */
 int clocks_init(void);
 void clocks_exit(void);

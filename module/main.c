@@ -12,7 +12,6 @@
 #include <asm/tsc.h>
 #include "compat.h"
 #include "platform.h"
-#include "thread.h"
 
 struct apk_global *apk_global;
 struct apk_home_stat *apk_home;

@@ -185,7 +185,7 @@ static int cpus_asked(const struct apkern_adopt *a, u64 *cpus, bool *pinned)
 		ac = acpu_by_linux(cpu);
 		if (!ac)
 			return -EINVAL;
-		cpus[ac->index / 64] |= 1ULL << (ac->index % 64);
+		cpus_add(cpus, ac->index);
 		*pinned = true;
 	}
 	if (!*pinned)

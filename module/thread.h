@@ -17,6 +17,17 @@ struct policy {
 	bool staying;
 };
 
+/* Sets of application CPUs, by index, of APK_CPU_WORDS words. */
+static inline bool cpus_has(const u64 *cpus, unsigned int i)
+{
+	return cpus[i / 64] >> (i % 64) & 1;
+}
+
+static inline void cpus_add(u64 *cpus, unsigned int i)
+{
+	cpus[i / 64] |= 1ULL << (i % 64);
+}
+
 /* What a thread chose by sched_setaffinity(): see affinity.c. */
 struct affinity {
 	raw_spinlock_t lock;		/* for all of it: other tasks may choose, too */
@@ -98,19 +109,13 @@ void policy_fresh(struct thread *t);		/* another program */
 void policy_inherit(struct thread *child, const struct thread *parent);
 
 /*
- * affinity.c: the application CPUs in a thread's affinity mask. Any context
- * but for the first two; affinity_cpus() says whether there is any.
+ * affinity.c: the application CPUs in a thread's affinity mask. Any context;
+ * affinity_cpus() says whether there is any.
  */
-int affinity_init(void);
-void affinity_exit(void);
 bool affinity_cpus(struct thread *t, u64 cpus[APK_CPU_WORDS]);
 bool affinity_away_only(struct thread *t);	/* no CPU of Linux's is in it */
 void affinity_fresh(struct thread *t);
 void affinity_inherit(struct thread *child, struct thread *parent);
-
-/* barrier.c: membarrier() reaches application CPUs. Process context. */
-int barrier_init(void);
-void barrier_exit(void);
 
 /* visit.c: calls a thread home that is ready or away, and returns when it is not away. Any context. */
 void visit_call_home(struct apk_head *h);

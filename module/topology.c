@@ -17,8 +17,6 @@
 #include "compat.h"
 #include "platform.h"
 
-#define MASK_BITS	((unsigned int)BITS_TO_LONGS(nr_cpumask_bits) * BITS_PER_LONG)
-
 static ssize_t show_id(struct device *dev, unsigned int (*of)(u32 apicid), char *buf)
 {
 	struct acpu *a = acpu_by_linux(dev->id);
@@ -30,17 +28,18 @@ static ssize_t show_id(struct device *dev, unsigned int (*of)(u32 apicid), char 
 static ssize_t show_siblings(struct device *dev, unsigned int (*of)(u32 apicid), bool list, char *buf)
 {
 	struct acpu *a = acpu_by_linux(dev->id);
+	unsigned int i, mine;
 	unsigned long *bits;
-	unsigned int i;
 	ssize_t ret;
 
 	if (!a)
 		return -ENODEV;
-	bits = bitmap_zalloc(MASK_BITS, GFP_KERNEL);
+	bits = bitmap_zalloc(nr_cpu_ids, GFP_KERNEL);
 	if (!bits)
 		return -ENOMEM;
+	mine = of(a->apicid);
 	for (i = 0; i < apk_nr_cpus; i++) {
-		if (of(apk_cpus[i].apicid) == of(a->apicid) && apk_cpus[i].linux_cpu < nr_cpu_ids)
+		if (of(apk_cpus[i].apicid) == mine && apk_cpus[i].linux_cpu < nr_cpu_ids)
 			__set_bit(apk_cpus[i].linux_cpu, bits);
 	}
 	ret = sysfs_emit(buf, list ? "%*pbl\n" : "%*pb\n", nr_cpu_ids, bits);
