@@ -97,14 +97,10 @@ func TestCpuset(t *testing.T) {
 		t.Skip("a Linux without SMP has no cpusets")
 	}
 	group := controlGroup(t, "cpuset")
-	if err := os.WriteFile(filepath.Join(group, "cpuset.cpus"), []byte("0"), 0); err != nil {
-		t.Fatal(err)
-	}
+	write(t, group, "cpuset.cpus", "0")
 	one := strconv.Itoa(cpuList(t, "cpus")[0])
 	inside := func(where, script string) outcome {
-		w := preload
-		w.prefix = []string{"sh", "-c", `echo $$ >"$0"/cgroup.procs; exec "$@"`, where}
-		return run(t, w, command{argv: []string{"sh", "-c", script}, env: []string{"AWAY_SECONDS=1"}})
+		return run(t, inGroup(preload, where), command{argv: []string{"sh", "-c", script}, env: []string{"AWAY_SECONDS=1"}})
 	}
 	parallel := "exec " + program("parallel") + " 1 50"
 	if o := inside(group, "nproc"); o.Stdout != "1\n" {
@@ -165,11 +161,7 @@ func TestTopology(t *testing.T) {
 // their memory accesses: the CPU is interrupted once a call at the least.
 func TestBarrier(t *testing.T) {
 	begin(t)
-	mode := ""
-	if rseqHidden(t) {
-		mode = " hidden"
-	}
-	each(t, "barrier 500"+mode)
+	each(t, "barrier 500"+rseqMode(t))
 	for _, c := range []struct {
 		command string
 		rounds  int

@@ -23,12 +23,8 @@ func TestSession(t *testing.T) {
 func TestCPUGroup(t *testing.T) {
 	begin(t)
 	group := controlGroup(t, "cpu")
-	shell := preload
-	shell.prefix = []string{"sh", "-c", `echo $$ >"$0"/cgroup.procs; exec "$@"`}
 	inside := func(where string) outcome {
-		w := shell
-		w.prefix = append(append([]string{}, shell.prefix...), where)
-		return run(t, w, command{argv: []string{program("parallel"), "1", "50"}, env: []string{"AWAY_SECONDS=1"}})
+		return run(t, inGroup(preload, where), command{argv: []string{program("parallel"), "1", "50"}, env: []string{"AWAY_SECONDS=1"}})
 	}
 	if o := inside(group); o.Status != statusNotAway {
 		t.Errorf("in a group: status %d, want %d: %s", o.Status, statusNotAway, o.Stderr)
@@ -36,6 +32,12 @@ func TestCPUGroup(t *testing.T) {
 	if o := inside(filepath.Dir(group)); o.Status != 0 {
 		t.Errorf("in the root group: status %d: %s", o.Status, o.Stderr)
 	}
+}
+
+// inGroup is a way with the command in a control group.
+func inGroup(w way, group string) way {
+	w.prefix = append([]string{"sh", "-c", `echo $$ >"$0"/cgroup.procs; exec "$@"`, group}, w.prefix...)
+	return w
 }
 
 // controlGroup makes a group of cgroup version 2 with a controller, or none.

@@ -22,9 +22,13 @@ func linux(t *testing.T) (major, minor int, smp bool) {
 	return major, minor, strings.Contains(unix.ByteSliceToString(uts.Version[:]), "SMP")
 }
 
-// rseqHidden tells whether this Linux has no number for an application CPU, or
-// hands out concurrency ids (since 6.3): a thread away sees no sequences then.
-func rseqHidden(t *testing.T) bool {
+// rseqMode is " hidden", for the programs with restartable sequences, where this
+// Linux has no number for an application CPU, or hands out concurrency ids (since
+// 6.3): a thread away sees no sequences then.
+func rseqMode(t *testing.T) string {
 	major, minor, smp := linux(t)
-	return !smp || major > 6 || major == 6 && minor >= 3
+	if !smp || major > 6 || major == 6 && minor >= 3 {
+		return " hidden"
+	}
+	return ""
 }

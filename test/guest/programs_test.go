@@ -60,10 +60,8 @@ func TestSegments(t *testing.T) {
 // and with more threads than CPUs.
 func TestRseq(t *testing.T) {
 	begin(t)
-	mode := ""
-	if rseqHidden(t) {
-		mode = " hidden"
-	} else {
+	mode := rseqMode(t)
+	if mode == "" {
 		each(t, "rseq 8 1500 faults")
 	}
 	each(t, "rseq 3 200000"+mode, "rseq 8 100000"+mode, "rseq 3 100000 ids"+mode, "rseq 8 50000 ids"+mode)

@@ -7,15 +7,12 @@
  */
 #include "where.h"
 #include "check.h"
+#include "sequence.h"
 #include <linux/membarrier.h>
 #include <pthread.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#define SIGNATURE	"0x53053053"	/* RSEQ_SIG, which the C library registers with */
 
 static volatile uint64_t version = 1, committed;
 static int ends;
@@ -30,26 +27,15 @@ static int commit(struct rseq *rs)
 		return 1;
 	}
 	asm goto volatile(
-		"	.pushsection __rseq_cs, \"aw\"\n"
-		"	.balign 32\n"
-		"3:	.long 0, 0\n"
-		"	.quad 1f, 2f - 1f, 4f\n"
-		"	.popsection\n"
-		"	lea 3b(%%rip), %%rax\n"
-		"	mov %%rax, %c[cs](%[rs])\n"
+		SEQUENCE_BEGIN
 		"1:	mov %[version], %%rax\n"
 		"	mov $20000, %%ecx\n"
 		"5:	dec %%ecx\n"
 		"	jnz 5b\n"
 		"	mov %%rax, %[committed]\n"
-		"2:\n"
-		"	.pushsection __rseq_failure, \"ax\"\n"
-		"	.byte 0x0f, 0xb9, 0x3d\n"
-		"	.long " SIGNATURE "\n"
-		"4:	jmp %l[aborted]\n"
-		"	.popsection\n"
+		SEQUENCE_END(aborted)
 		:: [rs] "r"(rs), [version] "m"(version), [committed] "m"(committed),
-		   [cs] "i"(offsetof(struct rseq, rseq_cs))
+		   [cs] SEQUENCE_FIELD
 		: "rax", "rcx", "memory", "cc" : aborted);
 	return 1;
 aborted:
@@ -58,7 +44,7 @@ aborted:
 
 static void *work(void *arg)
 {
-	struct rseq *rs = (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
+	struct rseq *rs = sequence_area();
 
 	go_away();
 	while (!load(&ends)) {

@@ -13,13 +13,13 @@
  */
 #include "where.h"
 #include "check.h"
+#include "sequence.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,7 +33,6 @@
 #define PAGE		4096
 #define NODE_ID		20	/* in newer definitions of struct rseq */
 #define MM_CID		24
-#define SIGNATURE	"0x53053053"	/* RSEQ_SIG, which the C library registers with */
 
 static volatile uint64_t counter[MAX_CPUS][16];	/* 128 bytes apart */
 static uint64_t shared_counter;	/* of those who have no CPU's number */
@@ -46,11 +45,6 @@ static struct worker {
 	unsigned long aborts, away, hidden;
 	uint64_t cpus;		/* bit mask of the numbers it saw */
 } workers[MAX_THREADS];
-
-static struct rseq *area(void)
-{
-	return (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
-}
 
 /* A field of the area, which Linux and the application kernel write. */
 static uint32_t field(const struct rseq *rs, uint32_t offset)
@@ -87,13 +81,7 @@ static bool increment(struct worker *self, struct rseq *rs, const char *page)
 		return true;
 	}
 	asm goto volatile(
-		"	.pushsection __rseq_cs, \"aw\"\n"
-		"	.balign 32\n"
-		"3:	.long 0, 0\n"
-		"	.quad 1f, 2f - 1f, 4f\n"
-		"	.popsection\n"
-		"	lea 3b(%%rip), %%rax\n"
-		"	mov %%rax, %c[cs](%[rs])\n"
+		SEQUENCE_BEGIN
 		"1:	cmp %[cpu], (%[rs], %[id])\n"
 		"	jne 4f\n"
 		"	mov (%[p]), %%rax\n"
@@ -103,14 +91,9 @@ static bool increment(struct worker *self, struct rseq *rs, const char *page)
 		"	jnz 5b\n"
 		"	inc %%rax\n"
 		"	mov %%rax, (%[p])\n"
-		"2:\n"
-		"	.pushsection __rseq_failure, \"ax\"\n"
-		"	.byte 0x0f, 0xb9, 0x3d\n"
-		"	.long " SIGNATURE "\n"
-		"4:	jmp %l[aborted]\n"
-		"	.popsection\n"
+		SEQUENCE_END(aborted)
 		:: [rs] "r"(rs), [cpu] "r"(cpu), [p] "r"(p), [page] "r"(page), [id] "r"((uint64_t)compared),
-		   [cs] "i"(offsetof(struct rseq, rseq_cs))
+		   [cs] SEQUENCE_FIELD
 		: "rax", "rcx", "memory", "cc" : aborted);
 	return true;
 aborted:
@@ -120,7 +103,7 @@ aborted:
 static void *work(void *arg)
 {
 	struct worker *self = arg;
-	struct rseq *rs = area();
+	struct rseq *rs = sequence_area();
 	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	check(page != MAP_FAILED, "mmap: %s", strerror(errno));
