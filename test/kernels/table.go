@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // row is one line of the matrix: a kernel, how it is booted, and the boots of
 // test/run-vm.sh that are run with it.
 type row struct {
@@ -11,19 +13,22 @@ type row struct {
 	absent  string // why this row cannot be run here
 }
 
-// Boots that every kernel runs, and those for a variant, which cover what a
-// variant can break: page tables, traps, the local APIC, starting CPUs.
+// Boots that every kernel runs, those for a variant, which cover what a variant
+// can break (page tables, traps, the local APIC, starting CPUs), and those that
+// lean on what Linux keeps of threads, groups and clocks: that differs between
+// releases, not between flavours.
 var (
-	core    = []string{"programs", "away", "signals", "coherence", "debuggers", "lifecycle", "crash"}
+	core    = []string{"programs", "away", "cpus", "signals", "coherence", "debuggers", "lifecycle", "crash"}
 	changed = []string{"away", "signals", "lifecycle"}
+	kept    = []string{"others", "semantics"}
 )
 
 var table = []row{
-	{kernel: "up", boots: append([]string{"nolock"}, core...)},
-	{kernel: "6.1-amd64", boots: core},
+	{kernel: "up", boots: slices.Concat([]string{"nolock"}, core, kept)},
+	{kernel: "6.1-amd64", boots: slices.Concat(core, kept)},
 	{kernel: "6.1-rt", boots: core},
 	{kernel: "6.1-cloud", boots: core},
-	{kernel: "6.12-amd64", boots: core},
+	{kernel: "6.12-amd64", boots: slices.Concat(core, kept)},
 	{kernel: "6.12-rt", boots: core},
 	{kernel: "6.12-cloud", boots: core},
 
