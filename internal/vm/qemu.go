@@ -159,7 +159,7 @@ func qemuArgs(accel string, s Spec) []string {
 		"-m", s.Memory,
 		"-kernel", s.Kernel,
 		"-initrd", s.Initramfs,
-		"-append", s.CmdLine,
+		"-append", tellTSC(accel, s.CmdLine),
 		"-chardev", "file,id=console,path=" + option(s.Console),
 		"-serial", "chardev:console",
 		"-device", "virtio-serial-pci",
