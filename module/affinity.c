@@ -50,6 +50,32 @@ static bool linux_allows(struct task_struct *task, const struct acpu *a)
 	return cpumask_test_cpu(a->linux_cpu, task->cpus_ptr);
 }
 
+/*
+ * A thread in a cpuset of its own gets no application CPU: what the cpuset allows
+ * is not visible here. Nor is it always in the thread's mask: since 6.2 Linux
+ * leaves that alone when the cpuset allows as many of the CPUs that Linux runs as
+ * the one before it (cpuset_attach()).
+ */
+#ifdef CONFIG_CPUSETS
+static bool confined(struct task_struct *task)
+{
+	bool own;
+
+	if (!READ_ONCE(apk_param_affinity))
+		return false;
+	rcu_read_lock();
+	own = rcu_dereference(task->cgroups)->subsys[cpuset_cgrp_id] !=
+	      rcu_dereference(init_task.cgroups)->subsys[cpuset_cgrp_id];
+	rcu_read_unlock();
+	return own;
+}
+#else
+static bool confined(struct task_struct *task)
+{
+	return false;
+}
+#endif
+
 /* Under its lock: does what the thread chose still hold? */
 static bool holds(const struct thread *t)
 {
@@ -71,6 +97,8 @@ bool affinity_cpus(struct thread *t, u64 cpus[APK_CPU_WORDS])
 	unsigned int i;
 
 	memset(cpus, 0, APK_CPU_WORDS * sizeof(*cpus));
+	if (confined(t->task))
+		return false;
 	raw_spin_lock_irqsave(&t->affinity.lock, flags);
 	chosen = holds(t);
 	for (i = 0; i < apk_nr_cpus; i++) {
@@ -88,7 +116,7 @@ bool affinity_away_only(struct thread *t)
 	unsigned long flags;
 	bool only;
 
-	if (!READ_ONCE(t->affinity.chosen))
+	if (!READ_ONCE(t->affinity.chosen) || confined(t->task))
 		return false;
 	raw_spin_lock_irqsave(&t->affinity.lock, flags);
 	only = holds(t) && !t->affinity.home;
@@ -130,6 +158,8 @@ static void show(struct thread *t, unsigned long *bits)
 	unsigned int i;
 	bool chosen;
 
+	if (confined(t->task))
+		return;
 	raw_spin_lock_irqsave(&t->affinity.lock, flags);
 	chosen = holds(t);
 	if (chosen && !t->affinity.home)
@@ -165,31 +195,12 @@ struct choice {
 	bool away, home;
 };
 
-/*
- * A thread in a cpuset of its own gets no application CPU that its mask did not
- * have: what the cpuset allows is not visible here.
- */
-#ifdef CONFIG_CPUSETS
-static bool confined(struct task_struct *task)
-{
-	return rcu_dereference(task->cgroups)->subsys[cpuset_cgrp_id] !=
-	       rcu_dereference(init_task.cgroups)->subsys[cpuset_cgrp_id];
-}
-#else
-static bool confined(struct task_struct *task)
-{
-	return false;
-}
-#endif
-
 /* Splits the mask; what is left in it is for Linux. In an RCU read section. */
 static void split(struct thread *t, struct cpumask *mask, struct choice *c)
 {
 	bool bound = confined(t->task);
-	u64 before[APK_CPU_WORDS];
 	unsigned int i;
 
-	affinity_cpus(t, before);
 	*c = (struct choice){};
 	for (i = 0; i < apk_nr_cpus; i++) {
 		unsigned int cpu = apk_cpus[i].linux_cpu;
@@ -197,8 +208,7 @@ static void split(struct thread *t, struct cpumask *mask, struct choice *c)
 		if (!mask_test(mask, cpu))
 			continue;
 		mask_put(cpumask_bits(mask), cpu, false);
-		if (!cpus_has(t->cpus, i) || READ_ONCE(apk_cpus[i].failed) ||
-		    (bound && !cpus_has(before, i)))
+		if (!cpus_has(t->cpus, i) || READ_ONCE(apk_cpus[i].failed) || bound)
 			continue;
 		cpus_add(c->cpus, i);
 		c->away = true;
