@@ -5,9 +5,10 @@
  * Every structure begins with its size and the interface version; a size the
  * module does not know, another version, a flag or a reserved field that is
  * not zero: EINVAL. An unknown request: ENOTTY. Mode 0660, root and group
- * apkern. EBUSY where noted; ENODEV when no application CPU is left.
+ * apkern.
  *
- * mmap: read-only (EPERM for a writable mapping), shared, pages in this order:
+ * mmap: read-only (EPERM for a writable mapping), shared, pages in this order, where
+ * i is the file index of the CPU in /sys/kernel/apkern (EINVAL: it never was one):
  *   page 0                       struct apk_home_stat
  *   page 1 + 5 * i               struct apk_stat of application CPU i
  *   pages 2 + 5 * i .. 5 + 5 * i struct apk_log of application CPU i

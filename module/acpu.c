@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Application CPUs: taking them from Linux, starting them, and giving them
- * back.
+ * One application CPU: taking it from Linux, starting it, and giving it back,
+ * while threads run. elastic.c says which, and that one changes at a time.
+ *
+ * Giving back goes in steps, so that nobody has to look twice:
+ *   1. The state says LEAVING: nobody sends a thread there any more.
+ *   2. All threads come home and leave again. When none is left that was sent
+ *      before that, none can get there, not even by stealing.
+ *   3. The CPU parks: no address space is loaded, flushes count as done.
+ *   4. started is false: after a grace period nobody interrupts the CPU, waits
+ *      for it or ends it as failed, who saw it before.
+ * Then it is put into INIT, and Linux may have it.
  */
 #include <linux/cpu.h>
 #include <linux/delay.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
 #include "compat.h"
 #include "platform.h"
 
-#define PARK_MS	1000
+#define PARK_MS		1000
+#define DRAIN_MS	10000
 
 static struct acpu cpus[APK_MAX_CPUS];
 struct acpu *apk_cpus = cpus;
@@ -20,9 +31,18 @@ struct acpu *acpu_by_linux(unsigned int cpu)
 	unsigned int i;
 
 	for (i = 0; i < apk_nr_cpus; i++)
-		if (apk_cpus[i].linux_cpu == cpu)
+		if (apk_cpus[i].linux_cpu == cpu && acpu_taken(&apk_cpus[i]))
 			return &apk_cpus[i];
 	return NULL;
+}
+
+unsigned int acpu_taken_count(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < apk_nr_cpus; i++)
+		n += acpu_taken(&apk_cpus[i]);
+	return n;
 }
 
 unsigned int acpu_up(void)
@@ -30,8 +50,18 @@ unsigned int acpu_up(void)
 	unsigned int i, up = 0;
 
 	for (i = 0; i < apk_nr_cpus; i++)
-		up += !READ_ONCE(apk_cpus[i].failed);
+		up += acpu_usable(&apk_cpus[i]);
 	return up;
+}
+
+bool acpu_any(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < apk_nr_cpus; i++)
+		if (acpu_usable(&apk_cpus[i]))
+			return true;
+	return false;
 }
 
 void acpu_command(struct acpu *a, enum apk_command command)
@@ -42,35 +72,84 @@ void acpu_command(struct acpu *a, enum apk_command command)
 	acpu_ipi(a, APK_VEC_WAKE);
 }
 
-int acpu_park(struct acpu *a)
+/* Whether no thread is there, or could be sent or stolen from before. */
+static int wait_home(const struct acpu *a, bool interruptible)
 {
 	unsigned int ms;
 
-	acpu_command(a, APK_CMD_PARK);
-	for (ms = 0; ms < PARK_MS; ms++) {
-		if (READ_ONCE(a->head->state) == APK_CPU_PARKED)
+	for (ms = 0; ms < DRAIN_MS; ms++) {
+		if (!thread_waits_for(a->index))
 			return 0;
+		if (interruptible && signal_pending(current))
+			return -EINTR;
 		usleep_range(500, 1000);
 	}
 	return -ETIMEDOUT;
 }
 
+/* The CPU parks, or has failed. */
+static void park(struct acpu *a)
+{
+	unsigned int ms;
+
+	acpu_command(a, APK_CMD_PARK);
+	for (ms = 0; ms < PARK_MS; ms++) {
+		if (READ_ONCE(a->head->state) == APK_CPU_PARKED || READ_ONCE(a->failed))
+			return;
+		usleep_range(500, 1000);
+	}
+	rcu_read_lock();
+	acpu_fail(a, "it does not stop when asked to");
+	rcu_read_unlock();
+}
+
+/* No thread is there, or can get there. Afterwards nobody knows that it ran. */
+static void stop(struct acpu *a)
+{
+	if (!READ_ONCE(a->failed))
+		park(a);
+	if (READ_ONCE(a->failed) && wait_home(a, false))
+		pr_warn("CPU %u: a thread that was lost with it has not ended\n", a->linux_cpu);
+	WRITE_ONCE(a->started, false);
+	synchronize_rcu();	/* step 4 above */
+	space_quiesce();	/* other application CPUs interrupt those that sleep */
+	start_stop(a);
+	usleep_range(1000, 2000);	/* a virtual CPU takes INIT when it runs */
+	WRITE_ONCE(a->head->state, APK_CPU_DOWN);
+	/* Handlers of the doorbell that saw it as failed are through before it looks as if it never had. */
+	synchronize_rcu();
+	WRITE_ONCE(a->why, NULL);
+	a->failing = false;
+	WRITE_ONCE(a->failed, false);
+}
+
+void acpu_halt(struct acpu *a)
+{
+	WRITE_ONCE(a->state, ACPU_LEAVING);
+	if (!READ_ONCE(a->failed))
+		park(a);
+	start_stop(a);
+	acpu_dead(a, "Linux goes down");
+	thread_wake_all();
+}
+
+/* From Linux, if it runs the CPU. */
 static int take(struct acpu *a)
 {
 	int err;
 
-	if (a->linux_cpu >= nr_cpu_ids || !cpu_online(a->linux_cpu))
+	if (!enumerate_hold(a->linux_cpu))
 		return 0;
 	err = compare_cpu(a->linux_cpu);
 	if (err)
 		return err;
 	err = remove_cpu(a->linux_cpu);
-	if (err) {
+	if (err < 0) {
 		pr_err("Linux does not give up CPU %u (error %d): see its messages above\n",
 		       a->linux_cpu, err);
 		return err;
 	}
-	a->was_online = true;
+	a->was_online = !err;	/* 1: somebody was faster */
 	return 0;
 }
 
@@ -89,92 +168,96 @@ static void give_back(struct acpu *a)
 			a->linux_cpu, err);
 }
 
+/*
+ * flush_req only goes up, and the CPU begins with all requests so far done:
+ * somebody may still wait for one that was made before it stopped.
+ */
 static void init_head(struct acpu *a)
 {
-	memset(a->head, 0, sizeof(*a->head));
 	a->head->apicid = a->apicid;
 	a->head->linux_cpu = a->linux_cpu;
+	WRITE_ONCE(a->head->command, APK_CMD_NONE);
 }
 
 static int bring_up(struct acpu *a)
 {
-	int err = take(a);
+	int err = memory_cpu_init(a);
 
-	if (err)
-		return err;
-	err = memory_cpu_init(a);
 	if (err)
 		return err;
 	init_head(a);
 	config_fill(a);
 	warp_prepare(&a->cfg->warp);
-	WRITE_ONCE(apk_global->cpus, a->index + 1);
+	WRITE_ONCE(apk_global->cpus, max(apk_global->cpus, a->index + 1));
 	return start_cpu(a);
 }
 
-/* Adds one CPU; on an error everything about it is as before. */
-static int add(const struct candidate *c)
+static void announce(struct acpu *a)
 {
-	struct acpu *a = &apk_cpus[apk_nr_cpus];
+	WRITE_ONCE(a->state, ACPU_UP);
+	thread_cpus_changed();
+}
+
+void acpu_init(struct acpu *a, unsigned int index, const struct candidate *c)
+{
+	*a = (struct acpu){
+		.index = index, .linux_cpu = c->linux_cpu, .apicid = c->apicid,
+		.head = &apk_global->cpu[index], .runq = &apk_global->runq[index],
+	};
+}
+
+int acpu_start(struct acpu *a)
+{
 	int err;
 
-	memset(a, 0, sizeof(*a));
-	a->index = apk_nr_cpus;
-	a->linux_cpu = c->linux_cpu;
-	a->apicid = c->apicid;
-	err = bring_up(a);
+	WRITE_ONCE(a->state, ACPU_STARTING);
+	err = take(a);
+	if (!err)
+		err = bring_up(a);
 	if (err) {
-		WRITE_ONCE(apk_global->cpus, a->index);
-		memory_cpu_exit(a);
+		WRITE_ONCE(a->head->state, APK_CPU_DOWN);
+		WRITE_ONCE(a->state, ACPU_ABSENT);
 		give_back(a);
 		return err;
 	}
-	/* The entry is complete before it counts; readers depend on the count. */
-	virt_store_release(&apk_nr_cpus, apk_nr_cpus + 1);
 	topology_show(a);
+	announce(a);
 	return 0;
 }
 
-/* A CPU that cpus= names must come up; of "all", those that can. */
-int acpu_init(void)
+int acpu_drain(struct acpu *a)
 {
-	unsigned int i;
-	int err = start_init();
+	int err;
 
+	WRITE_ONCE(a->state, ACPU_LEAVING);
+	thread_cpus_changed();
+	/* Who was about to send a thread there has: see send(). */
+	synchronize_rcu();
+	err = wait_home(a, true);
 	if (err)
+		announce(a);
+	return err;
+}
+
+int acpu_restart(struct acpu *a)
+{
+	int err;
+
+	stop(a);
+	err = bring_up(a);
+	if (err) {
+		acpu_dead(a, "it did not start again");
+		WRITE_ONCE(a->state, ACPU_UP);
 		return err;
-	for (i = 0; i < enumerate_count(); i++) {
-		err = add(enumerate_get(i));
-		if (err == -ENOMEM || (err && enumerate_get(i)->named)) {
-			acpu_exit();
-			return err;
-		}
 	}
-	if (!apk_nr_cpus)
-		return err;
-	pr_info("%u application CPU%s\n", apk_nr_cpus, apk_nr_cpus > 1 ? "s" : "");
+	announce(a);
 	return 0;
 }
 
-static void remove(struct acpu *a)
+void acpu_leave(struct acpu *a)
 {
 	topology_hide(a);
-	if (!READ_ONCE(a->failed) && acpu_park(a))
-		pr_warn("CPU %u did not stop when asked to: it is reset\n", a->linux_cpu);
-	start_stop(a);
-	usleep_range(1000, 2000);	/* a virtual CPU takes INIT when it runs */
-	a->started = false;
-	WRITE_ONCE(a->head->state, APK_CPU_DOWN);
-	memory_cpu_exit(a);
+	stop(a);
+	WRITE_ONCE(a->state, ACPU_ABSENT);
 	give_back(a);
-}
-
-void acpu_exit(void)
-{
-	while (apk_nr_cpus) {
-		struct acpu *a = &apk_cpus[apk_nr_cpus - 1];
-
-		WRITE_ONCE(apk_nr_cpus, apk_nr_cpus - 1);
-		remove(a);
-	}
 }

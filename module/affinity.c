@@ -14,7 +14,9 @@
  * Linux's mask (a cpuset does): then that decides alone, as for a thread that
  * never set a mask. A thread whose mask has no CPU of Linux's goes back to its
  * application CPUs after every errand, whatever the policy says; its errands
- * run on any CPU of Linux's, and so does the thread when those CPUs failed.
+ * run on any CPU of Linux's, and so does the thread when those CPUs failed. When
+ * they are given back, it is as when Linux loses the last CPU of a mask: the mask
+ * is forgotten.
  */
 #include <linux/cgroup.h>
 #include <linux/cpumask.h>
@@ -57,12 +59,10 @@ static bool linux_allows(struct task_struct *task, const struct acpu *a)
  * the one before it (cpuset_attach()).
  */
 #ifdef CONFIG_CPUSETS
-static bool confined(struct task_struct *task)
+static bool own_cpuset(struct task_struct *task)
 {
 	bool own;
 
-	if (!READ_ONCE(apk_param_affinity))
-		return false;
 	rcu_read_lock();
 	own = rcu_dereference(task->cgroups)->subsys[cpuset_cgrp_id] !=
 	      rcu_dereference(init_task.cgroups)->subsys[cpuset_cgrp_id];
@@ -70,11 +70,16 @@ static bool confined(struct task_struct *task)
 	return own;
 }
 #else
-static bool confined(struct task_struct *task)
+static bool own_cpuset(struct task_struct *task)
 {
 	return false;
 }
 #endif
+
+static bool confined(struct task_struct *task)
+{
+	return READ_ONCE(apk_param_affinity) && own_cpuset(task);
+}
 
 /* Under its lock: does what the thread chose still hold? */
 static bool holds(const struct thread *t)
@@ -85,7 +90,7 @@ static bool holds(const struct thread *t)
 /* Under its lock. */
 static bool allows(struct thread *t, bool chosen, unsigned int i)
 {
-	if (!cpus_has(t->cpus, i) || READ_ONCE(apk_cpus[i].failed))
+	if (!cpus_has(t->cpus, i) || !acpu_usable(&apk_cpus[i]))
 		return false;
 	return chosen ? cpus_has(t->affinity.cpus, i) : linux_allows(t->task, &apk_cpus[i]);
 }
@@ -124,10 +129,55 @@ bool affinity_away_only(struct thread *t)
 	return only;
 }
 
+/* Under its lock: is a CPU left that it chose? One that failed may come back. */
+static bool any_left(const struct thread *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < apk_nr_cpus; i++) {
+		if (cpus_has(t->affinity.cpus, i) && READ_ONCE(apk_cpus[i].state) == ACPU_UP)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * As Linux does when the last CPU of a mask goes: the thread may run wherever its
+ * cpuset allows. Linux's own mask of it is widened by the thread itself.
+ */
+void affinity_changed(struct thread *t)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&t->affinity.lock, flags);
+	if (holds(t) && !t->affinity.home && !any_left(t)) {
+		t->affinity.home = true;
+		t->affinity.freed = true;
+		memset(t->affinity.cpus, 0xff, sizeof(t->affinity.cpus));
+	}
+	raw_spin_unlock_irqrestore(&t->affinity.lock, flags);
+}
+
+void affinity_widen(struct thread *t)
+{
+	unsigned long flags;
+	bool freed;
+
+	raw_spin_lock_irqsave(&t->affinity.lock, flags);
+	freed = t->affinity.freed && holds(t);
+	if (freed)
+		t->affinity.chosen = false;
+	t->affinity.freed = false;
+	raw_spin_unlock_irqrestore(&t->affinity.lock, flags);
+	if (freed && !own_cpuset(current))
+		set_cpus_allowed_ptr(current, cpu_possible_mask);
+}
+
 void affinity_fresh(struct thread *t)
 {
 	raw_spin_lock_init(&t->affinity.lock);
 	t->affinity.chosen = false;
+	t->affinity.freed = false;
 }
 
 void affinity_inherit(struct thread *child, struct thread *parent)
@@ -137,9 +187,11 @@ void affinity_inherit(struct thread *child, struct thread *parent)
 	raw_spin_lock_irqsave(&parent->affinity.lock, flags);
 	child->affinity.chosen = parent->affinity.chosen;
 	child->affinity.home = parent->affinity.home;
+	child->affinity.freed = parent->affinity.freed;
 	memcpy(child->affinity.cpus, parent->affinity.cpus, sizeof(child->affinity.cpus));
 	cpumask_copy(&child->affinity.of_linux, &parent->affinity.of_linux);
 	raw_spin_unlock_irqrestore(&parent->affinity.lock, flags);
+	affinity_changed(child);	/* CPUs may have, since the parent chose */
 }
 
 /* In an RCU read section; pid 0: current. NULL: no adopted thread. */
@@ -151,22 +203,28 @@ static struct thread *adopted(pid_t pid)
 	return t && !READ_ONCE(t->at_exec) ? t : NULL;
 }
 
-/* Adds what the thread can use to what Linux says, and hides Linux's CPUs where it must not be. */
+/*
+ * Adds what the thread can use to what Linux says, and hides Linux's CPUs where it
+ * must not be: not when all others failed.
+ */
 static void show(struct thread *t, unsigned long *bits)
 {
 	unsigned long flags;
+	bool chosen, hides;
 	unsigned int i;
-	bool chosen;
 
 	if (confined(t->task))
 		return;
 	raw_spin_lock_irqsave(&t->affinity.lock, flags);
 	chosen = holds(t);
-	if (chosen && !t->affinity.home)
-		memset(bits, 0, MASK_WORDS * sizeof(*bits));
+	hides = chosen && !t->affinity.home;
 	for (i = 0; i < apk_nr_cpus; i++) {
-		if (allows(t, chosen, i))
-			mask_put(bits, apk_cpus[i].linux_cpu, true);
+		if (!allows(t, chosen, i))
+			continue;
+		if (hides)
+			memset(bits, 0, MASK_WORDS * sizeof(*bits));
+		hides = false;
+		mask_put(bits, apk_cpus[i].linux_cpu, true);
 	}
 	raw_spin_unlock_irqrestore(&t->affinity.lock, flags);
 }
@@ -189,9 +247,12 @@ static unsigned long instead_of_sched_getaffinity(DIVERT_ARGS)
 	return ret;
 }
 
-/* What a new mask means: the application CPUs in it, and whether it has others. */
+/*
+ * What a new mask means: the application CPUs in it, by index, those that are not
+ * but could be, and whether it has CPUs of Linux's.
+ */
 struct choice {
-	u64 cpus[APK_CPU_WORDS];
+	u64 cpus[APK_CPU_WORDS], later[APK_CPU_WORDS];
 	bool away, home;
 };
 
@@ -207,8 +268,12 @@ static void split(struct thread *t, struct cpumask *mask, struct choice *c)
 
 		if (!mask_test(mask, cpu))
 			continue;
+		if (!acpu_taken(&apk_cpus[i])) {
+			cpus_add(c->later, i);
+			continue;
+		}
 		mask_put(cpumask_bits(mask), cpu, false);
-		if (!cpus_has(t->cpus, i) || READ_ONCE(apk_cpus[i].failed) || bound)
+		if (!cpus_has(t->cpus, i) || !acpu_usable(&apk_cpus[i]) || bound)
 			continue;
 		cpus_add(c->cpus, i);
 		c->away = true;
@@ -216,16 +281,25 @@ static void split(struct thread *t, struct cpumask *mask, struct choice *c)
 	c->home = cpumask_intersects(mask, cpu_active_mask);
 }
 
-/* Keeps what Linux cannot, and sees that it takes effect wherever the thread is. */
+/*
+ * Keeps what Linux cannot, and sees that it takes effect wherever the thread is. A
+ * CPU that Linux runs and has left in the mask stays in it should it become ours.
+ */
 static void choose(struct thread *t, const struct choice *c)
 {
 	unsigned long flags;
+	unsigned int i;
 
 	raw_spin_lock_irqsave(&t->affinity.lock, flags);
 	t->affinity.chosen = true;
+	t->affinity.freed = false;
 	t->affinity.home = c->home;
 	memcpy(t->affinity.cpus, c->cpus, sizeof(t->affinity.cpus));
 	cpumask_copy(&t->affinity.of_linux, &t->task->cpus_mask);
+	for (i = 0; i < apk_nr_cpus; i++) {
+		if (cpus_has(c->later, i) && mask_test(&t->affinity.of_linux, apk_cpus[i].linux_cpu))
+			cpus_add(t->affinity.cpus, i);
+	}
 	raw_spin_unlock_irqrestore(&t->affinity.lock, flags);
 	thread_move(t);
 }
@@ -285,8 +359,10 @@ static unsigned long *all_online(void)
 	if (!bits)
 		return NULL;
 	bitmap_copy(bits, cpumask_bits(cpu_online_mask), nr_cpu_ids);
-	for (i = 0; i < apk_nr_cpus; i++)
-		mask_put(bits, apk_cpus[i].linux_cpu, !READ_ONCE(apk_cpus[i].failed));
+	for (i = 0; i < apk_nr_cpus; i++) {
+		if (acpu_taken(&apk_cpus[i]))
+			mask_put(bits, apk_cpus[i].linux_cpu, acpu_usable(&apk_cpus[i]));
+	}
 	return bits;
 }
 

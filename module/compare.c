@@ -97,14 +97,14 @@ static int compare_msrs(unsigned int cpu, const struct snapshot *home, const str
 	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
 		if (s->msr[i] == home->msr[i])
 			continue;
-		pr_err("CPU %u differs from home: %s is %#llx, there %#llx: leave it out of cpus=\n",
+		pr_err("CPU %u differs from home: %s is %#llx, there %#llx: do not take it\n",
 		       cpu, msrs[i].name, home->msr[i], s->msr[i]);
 		return -ENODEV;
 	}
 	for (i = 0; i < ARRAY_SIZE(s->mtrr); i++) {
 		if (s->mtrr[i] == home->mtrr[i])
 			continue;
-		pr_err("CPU %u differs from home: MTRRphys%s%u is %#llx, there %#llx: leave it out of cpus=\n",
+		pr_err("CPU %u differs from home: MTRRphys%s%u is %#llx, there %#llx: do not take it\n",
 		       cpu, i % 2 ? "Mask" : "Base", i / 2, home->mtrr[i], s->mtrr[i]);
 		return -ENODEV;
 	}
@@ -119,7 +119,7 @@ static int compare_leaves(unsigned int cpu, const struct snapshot *home, const s
 		for (r = 0; r < 4; r++) {
 			if (!((s->leaf[i][r] ^ home->leaf[i][r]) & leaves[i].mask[r]))
 				continue;
-			pr_err("CPU %u differs from home: CPUID leaf %#x register E%cX is %#x, there %#x: leave it out of cpus=\n",
+			pr_err("CPU %u differs from home: CPUID leaf %#x register E%cX is %#x, there %#x: do not take it\n",
 			       cpu, leaves[i].leaf, "ABCD"[r], home->leaf[i][r], s->leaf[i][r]);
 			return -ENODEV;
 		}

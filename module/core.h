@@ -9,6 +9,7 @@
 #include <linux/kernel.h>
 #include <linux/cpumask.h>
 #include <linux/mm_types.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/types.h>
 #include "../abi/handover.h"
@@ -17,20 +18,31 @@
 #undef pr_fmt
 #define pr_fmt(fmt) "apkern: " fmt
 
+/* Whose a CPU is. Each but ABSENT means that it is ours: listed, and refused to Linux. */
+enum acpu_state {
+	ACPU_ABSENT,		/* Linux's, or nobody's */
+	ACPU_STARTING,
+	ACPU_UP,		/* threads may be sent there, unless it failed */
+	ACPU_LEAVING,		/* no thread is sent there; those that are there come home */
+};
+
 /*
- * One application CPU. Set up by acpu.c before any thread can visit and
- * constant while the module is loaded, but for what says that it failed,
- * which only goes up.
+ * A CPU that is an application CPU, or could be. There is one for every CPU but
+ * the boot CPU, and its place and its numbers are constant while the module is
+ * loaded. state and was_online are changed by elastic.c and acpu.c under the lock
+ * of the former. cfg, stat and log come when the CPU is first taken and stay;
+ * head and runq are always there.
  */
 struct acpu {
 	unsigned int index;		/* in apk_cpus[], global->cpu[], global->runq[] */
-	unsigned int linux_cpu;		/* Linux's number; on CONFIG_SMP=n kernels index + 1 */
+	unsigned int linux_cpu;		/* Linux's number, or one above all of Linux's */
 	u32 apicid;
+	u32 state;			/* enum acpu_state; READ_ONCE/WRITE_ONCE */
 	bool was_online;		/* taken from Linux by remove_cpu() */
-	bool started;
+	bool started;			/* it takes interrupts; read in an RCU read section */
 	bool topology_shown;		/* topology.c */
 	bool failing;			/* fail.c: whoever sets it ends the CPU */
-	bool failed;			/* it has stopped; READ_ONCE/WRITE_ONCE */
+	bool failed;			/* it has stopped; READ_ONCE/WRITE_ONCE; acpu.c clears both when nobody looks */
 	const char *why;		/* what acpu_fail() was told; NULL: it failed by itself, or not */
 	struct apk_cpu *cfg;
 	struct apk_stat *stat;
@@ -41,7 +53,7 @@ struct acpu {
 };
 
 extern struct acpu *apk_cpus;		/* [apk_nr_cpus] */
-extern unsigned int apk_nr_cpus;
+extern unsigned int apk_nr_cpus;	/* how many could be application CPUs */
 extern struct apk_global *apk_global;
 extern struct apk_home_stat *apk_home;	/* one page */
 
@@ -51,16 +63,40 @@ static inline void apk_count(enum apk_home_counter c)
 	__atomic_fetch_add(&apk_home->count[c], 1, __ATOMIC_RELAXED);
 }
 
+/* It is ours, whatever it does. */
+static inline bool acpu_taken(const struct acpu *a)
+{
+	return READ_ONCE(a->state) != ACPU_ABSENT;
+}
+
+/* Threads may be sent there. */
+static inline bool acpu_usable(const struct acpu *a)
+{
+	return READ_ONCE(a->state) == ACPU_UP && !READ_ONCE(a->failed);
+}
+
 /* acpu.c: tells a CPU, which looks at it on its way to user mode and in its idle loop. Any context. */
 void acpu_command(struct acpu *a, enum apk_command command);
 
-/* acpu.c: which CPUs are ours; taking, starting, giving back. Process context. */
-int acpu_init(void);			/* enumerates, takes and starts; an error is already explained in the log */
-void acpu_exit(void);			/* parks, hands back; no thread visits any more */
+/* acpu.c: which CPUs are ours. Any context. */
 struct acpu *acpu_by_linux(unsigned int cpu);	/* NULL: not an application CPU */
-unsigned int acpu_up(void);		/* how many have not failed */
+unsigned int acpu_taken_count(void);
+unsigned int acpu_up(void);		/* how many are usable */
+bool acpu_any(void);			/* is one? */
 
-/* fail.c: a CPU that does not answer or said FAILED. Any context, also with interrupts off. */
+/* elastic.c: taking CPUs and giving them back, one change at a time. Process context. */
+int elastic_init(void);			/* takes and starts what cpus= means; an error is explained in the log */
+void elastic_exit(void);		/* gives all back; no thread visits any more */
+enum elastic_change { ELASTIC_ADD, ELASTIC_REMOVE, ELASTIC_RESET };
+int elastic_change(enum elastic_change what, const char *text);	/* a list of CPUs; space around it does not matter */
+bool elastic_suspend(void);		/* false: CPUs are taken; true: none is, nor will be before elastic_resume() */
+void elastic_resume(void);
+void elastic_shutdown(void);		/* stops all CPUs for good */
+
+/*
+ * fail.c: a CPU that does not answer or said FAILED. Any context, also with
+ * interrupts off, in an RCU read section that began before the CPU was found so.
+ */
 void acpu_fail(struct acpu *a, const char *why);	/* INIT, state FAILED, space unloaded, flushes count as done; once a CPU */
 void acpu_report(struct acpu *a);	/* the CPU said FAILED: its fatal block into the kernel log, once; called by the doorbell */
 int fail_init(void);			/* panic and reboot notifiers, suspend refused */
@@ -72,9 +108,13 @@ void lapic_exit(void);
 bool lapic_x2apic(void);
 void lapic_ipi(u32 apicid, u32 vector);
 void lapic_icr(u32 apicid, u32 low);	/* INIT, SIPI */
+/* A CPU that is given back takes none of ours any more: see acpu_stop(). */
 static inline void acpu_ipi(struct acpu *a, u32 vector)
 {
-	lapic_ipi(a->apicid, vector);
+	rcu_read_lock();
+	if (READ_ONCE(a->started))
+		lapic_ipi(a->apicid, vector);
+	rcu_read_unlock();
 }
 
 /* image.c: the application kernel's image and its pages. */
@@ -85,7 +125,7 @@ u64 image_entry(void);
 /* memory.c: page tables, the window, the global region, slots. Process context unless said. */
 int memory_init(unsigned int cpus);	/* allocates apk_global, apk_home */
 void memory_exit(void);
-int memory_cpu_init(struct acpu *a);	/* fills a->cfg->idle_top, user_top and the pointers */
+int memory_cpu_init(struct acpu *a);	/* a->cfg, stat and log, once; then all as zero as at a start, but stat and log */
 void memory_cpu_exit(struct acpu *a);
 int memory_identity(struct acpu *a, phys_addr_t page, bool on);	/* identity-maps the trampoline page in idle_top */
 /* Slots: -ENOSPC when all APK_MAX_SLOTS (or the parameter's) are taken. Sets head.phys; state HOME. */
@@ -112,6 +152,7 @@ void space_put(struct space *s);	/* may be atomic; unloads it everywhere before 
 void space_barrier(struct mm_struct *mm);
 void space_barrier_registered(int state);
 void space_sync(struct space *s);	/* copy the top-level entries afresh; any context */
+void space_quiesce(void);	/* every application CPU has since left what it was doing in ring 0; any context */
 /*
  * From the first to the last no application CPU touches user memory, of any
  * space. Nests. Any context; nobody may sleep in between (see nolock.c).
@@ -146,7 +187,9 @@ void thread_exit(void);
 int thread_adopt(const struct apkern_adopt *a, bool at_exec);	/* current; may sleep */
 unsigned int thread_count(void);
 void thread_wake(unsigned int slot);	/* doorbell: hard interrupt context */
-void thread_wake_all(void);		/* a CPU failed or is given back: look again; any context */
+void thread_wake_all(void);		/* a CPU failed: look again; any context */
+void thread_cpus_changed(void);		/* where threads may be has changed: all come home and leave again; any context */
+bool thread_waits_for(unsigned int cpu);	/* is one on that CPU, by index, or ready or away with leave to run there? */
 bool thread_running(unsigned int slot, pid_t *pid, char comm[TASK_COMM_LEN]);	/* for sysfs; process context */
 
 /* visit.c */

@@ -30,7 +30,7 @@ static long ioctl_info(void __user *arg)
 		return -EFAULT;
 	if (info.size != sizeof(info) || info.version != APKERN_VERSION)
 		return -EINVAL;
-	info.cpus = apk_nr_cpus;
+	info.cpus = acpu_taken_count();
 	info.cpus_up = acpu_up();
 	info.threads = thread_count();
 	info.slots_used = slots_used();
@@ -42,6 +42,7 @@ static long ioctl_inject(const void __user *arg)
 {
 	struct apkern_inject i;
 	struct acpu *a;
+	bool usable;
 
 	if (!apk_param_inject)
 		return -EPERM;
@@ -50,11 +51,13 @@ static long ioctl_inject(const void __user *arg)
 	if (i.size != sizeof(i) || i.version != APKERN_VERSION ||
 	    i.command < APK_CMD_CRASH_BOUNDS || i.command > APK_CMD_HANG)
 		return -EINVAL;
+	rcu_read_lock();	/* it is not given back meanwhile */
 	a = acpu_by_linux(i.cpu);
-	if (!a || READ_ONCE(a->failed))
-		return -ENODEV;
-	acpu_command(a, i.command);
-	return 0;
+	usable = a && acpu_usable(a);
+	if (usable)
+		acpu_command(a, i.command);
+	rcu_read_unlock();
+	return usable ? 0 : -ENODEV;
 }
 
 static long dev_ioctl(struct file *file, unsigned int request, unsigned long arg)
@@ -74,10 +77,11 @@ static long dev_ioctl(struct file *file, unsigned int request, unsigned long arg
 	return -ENOTTY;
 }
 
-/* The page at offset n of the mapping, NULL past the end. */
+/* The page at offset n of the mapping; NULL past the end, and of a CPU that never was an application CPU. */
 static void *mapped_page(unsigned long n)
 {
 	struct acpu *a;
+	void *stat;
 
 	if (!n)
 		return apk_home;
@@ -85,8 +89,10 @@ static void *mapped_page(unsigned long n)
 	if (n >= (unsigned long)apk_nr_cpus * PAGES_PER_CPU)
 		return NULL;
 	a = &apk_cpus[n / PAGES_PER_CPU];
+	/* Pairs with the store in memory_cpu_init(): log comes before. */
+	stat = virt_load_acquire(&a->stat);
 	n %= PAGES_PER_CPU;
-	return n ? (void *)a->log + (n - 1) * PAGE_SIZE : (void *)a->stat;
+	return stat && n ? (void *)a->log + (n - 1) * PAGE_SIZE : stat;
 }
 
 static int dev_mmap(struct file *file, struct vm_area_struct *vma)

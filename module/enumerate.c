@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which CPUs there are, which of them cpus= means, and keeping Linux from
- * bringing up one that is ours. The firmware's table names every CPU, also on
- * kernels that use one CPU or know only one.
+ * Which CPUs there are, which of them are ours or are to be, and keeping Linux
+ * from bringing up one of those. The firmware's table names every CPU, also on
+ * kernels that use one CPU or know only one. Every CPU but the boot CPU can
+ * become ours while the module is loaded.
  */
 #include <linux/acpi.h>
 #include <linux/bitmap.h>
@@ -21,19 +22,19 @@
 struct entry {
 	u32 apicid;
 	unsigned int linux_cpu;
-	bool chosen;
+	bool chosen;		/* it is ours, or is to be */
 };
 
 static struct entry *entries;
 static unsigned int nr_entries;
-static struct candidate *candidates;
+static struct candidate *candidates;	/* those to take at load first */
 static unsigned int nr_candidates;
 static bool refusing;		/* refuse_online() is registered */
 
 /* CPUs that Linux must not bring up; changed in cpus_read_lock() or for a CPU that is down. */
 static DECLARE_BITMAP(held, NUMBERS);
-static DECLARE_BITMAP(named, NUMBERS);	/* what cpus= names, unless it is "all" */
-static bool all;
+static DECLARE_BITMAP(named, NUMBERS);	/* what a list names */
+static bool all;			/* cpus= names none, but means every CPU that Linux does not run */
 
 unsigned int enumerate_count(void)
 {
@@ -45,16 +46,32 @@ const struct candidate *enumerate_get(unsigned int i)
 	return &candidates[i];
 }
 
+static bool linux_has(unsigned int cpu)
+{
+	return cpu < nr_cpu_ids && cpu_online(cpu);
+}
+
 void enumerate_release(unsigned int linux_cpu)
 {
 	clear_bit(linux_cpu, held);
+}
+
+bool enumerate_hold(unsigned int linux_cpu)
+{
+	bool online;
+
+	cpus_read_lock();
+	set_bit(linux_cpu, held);
+	online = linux_has(linux_cpu);
+	cpus_read_unlock();
+	return online;
 }
 
 static int refuse_online(unsigned int cpu)
 {
 	if (!test_bit(cpu, held))
 		return 0;
-	pr_warn("CPU %u is an application CPU: unload the module to give it back to Linux\n", cpu);
+	pr_warn("CPU %u is an application CPU: apkern cpu remove %u gives it back to Linux\n", cpu, cpu);
 	return -EBUSY;
 }
 
@@ -154,40 +171,47 @@ static struct entry *by_number(unsigned int cpu)
 	return NULL;
 }
 
-static int parse_cpus(void)
+/* Reads a list of CPUs that can be ours into named. What says whose list it is. */
+static int parse_list(const char *what, const char *list)
 {
+	int err = bitmap_parselist(list, named, NUMBERS);
 	unsigned int cpu;
-	int err;
 
-	all = !strcmp(apk_param_cpus, "all");
-	if (all)
-		return 0;
-	err = bitmap_parselist(apk_param_cpus, named, NUMBERS);
 	if (err == -ERANGE) {
-		pr_err("cpus=%s names a CPU that does not exist\n", apk_param_cpus);
+		pr_err("%s%s names a CPU that does not exist\n", what, list);
 		return -ENXIO;
 	}
 	if (err || bitmap_empty(named, NUMBERS)) {
-		pr_err("cpus=%s: give a CPU list such as 2-3,6, or \"all\"\n", apk_param_cpus);
+		pr_err("%s%s: give a list of CPUs such as 2-3,6\n", what, list);
 		return -EINVAL;
 	}
 	for_each_set_bit(cpu, named, NUMBERS) {
 		if (!cpu) {
-			pr_err("cpus=%s names CPU 0, the boot CPU, which stays with Linux\n",
-			       apk_param_cpus);
+			pr_err("%s%s names CPU 0, the boot CPU, which stays with Linux\n", what, list);
 			return -EPERM;
 		}
 		if (!by_number(cpu)) {
-			pr_err("cpus=%s names CPU %u, which does not exist\n", apk_param_cpus, cpu);
+			pr_err("%s%s names CPU %u, which does not exist\n", what, list, cpu);
 			return -ENXIO;
 		}
 	}
 	return 0;
 }
 
-static bool linux_has(unsigned int cpu)
+static int parse_cpus(void)
 {
-	return cpu < nr_cpu_ids && cpu_online(cpu);
+	all = !strcmp(apk_param_cpus, "all");
+	bitmap_zero(named, NUMBERS);
+	if (all || !strcmp(apk_param_cpus, "none"))
+		return 0;
+	return parse_list("cpus=", apk_param_cpus);
+}
+
+const unsigned long *enumerate_parse(const char *what, const char *list, unsigned int *size, int *err)
+{
+	*err = parse_list(what, list);
+	*size = NUMBERS;
+	return named;
 }
 
 static void choose(void)
@@ -268,77 +292,104 @@ static const char *sibling_fault(const struct entry *e, unsigned int bits)
 	return NULL;
 }
 
-/* What runs on one thread of a core can be sampled from the other. */
-static int check_siblings(void)
+/* What runs on one thread of a core can be sampled from the other. False: the CPU must not be ours. */
+static bool check_siblings(const struct entry *e)
 {
-	unsigned int bits = thread_bits(), i;
+	const char *fault = sibling_fault(e, thread_bits());
+
+	if (!fault)
+		return true;
+	if (apk_param_allow_smt) {
+		pr_warn("CPU %u %s: what runs there can be sampled\n", e->linux_cpu, fault);
+		return true;
+	}
+	pr_err("CPU %u %s: name whole cores, or load with allow_smt=1\n", e->linux_cpu, fault);
+	return false;
+}
+
+/* Of "all" a CPU is left out that must not be ours; one that cpus= names is an error. */
+static int check_chosen(void)
+{
 	DECLARE_BITMAP(out, APK_MAX_CPUS) = {};
-	unsigned int n = 0;
+	unsigned int i;
 
 	for (i = 0; i < nr_candidates; i++) {
-		const struct candidate *c = &candidates[i];
-		const char *fault = sibling_fault(by_number(c->linux_cpu), bits);
-
-		if (!fault)
+		if (!candidates[i].chosen || check_siblings(by_number(candidates[i].linux_cpu)))
 			continue;
-		if (apk_param_allow_smt) {
-			pr_warn("CPU %u %s: what runs there can be sampled\n", c->linux_cpu, fault);
-			continue;
-		}
-		pr_err("CPU %u %s: name whole cores in cpus=, or load with allow_smt=1\n",
-		       c->linux_cpu, fault);
-		if (c->named)
+		if (candidates[i].named)
 			return -EINVAL;
 		__set_bit(i, out);
 	}
-	for (i = 0; i < nr_candidates; i++)
-		if (!test_bit(i, out))
-			candidates[n++] = candidates[i];
-	nr_candidates = n;
+	for_each_set_bit(i, out, nr_candidates) {
+		by_number(candidates[i].linux_cpu)->chosen = false;
+		candidates[i].chosen = false;
+	}
 	return 0;
 }
 
-static int list_candidates(void)
+static void list_candidates(bool chosen)
 {
 	unsigned int i;
 
-	candidates = kcalloc(APK_MAX_CPUS, sizeof(*candidates), GFP_KERNEL);
-	if (!candidates)
-		return -ENOMEM;
 	for (i = 0; i < nr_entries; i++) {
-		const struct entry *e = &entries[i];
+		struct entry *e = &entries[i];
 
-		if (!e->chosen)
+		if (!e->linux_cpu || e->chosen != chosen)
 			continue;
 		if (nr_candidates == APK_MAX_CPUS) {
-			pr_warn("only the first %d CPUs are taken\n", APK_MAX_CPUS);
-			break;
+			if (chosen)
+				pr_warn("only the first %d CPUs are taken\n", APK_MAX_CPUS);
+			return;
 		}
 		candidates[nr_candidates++] = (struct candidate){
-			.apicid = e->apicid, .linux_cpu = e->linux_cpu, .named = !all,
+			.apicid = e->apicid, .linux_cpu = e->linux_cpu,
+			.chosen = chosen, .named = chosen && !all,
 		};
 	}
-	return check_siblings();
 }
 
 static int pick(void)
 {
 	int err = parse_cpus();
-	unsigned int i;
+	unsigned int i, n = 0;
 
 	if (err)
 		return err;
 	choose();
-	err = list_candidates();
+	candidates = kcalloc(APK_MAX_CPUS, sizeof(*candidates), GFP_KERNEL);
+	if (!candidates)
+		return -ENOMEM;
+	list_candidates(true);
+	list_candidates(false);
+	err = check_chosen();
 	if (err)
 		return err;
-	if (!nr_candidates) {
-		pr_err("no CPU to take: Linux runs them all; name some in cpus= (such as cpus=1-3), or boot with maxcpus=1 noreplace-smp\n");
+	for (i = 0; i < nr_candidates; i++) {
+		if (!candidates[i].chosen)
+			continue;
+		set_bit(candidates[i].linux_cpu, held);
+		n++;
+	}
+	if (all && !n) {
+		pr_err("no CPU to take: Linux runs them all; name some in cpus= (such as cpus=1-3), load with cpus=none and take them later, or boot with maxcpus=1 noreplace-smp\n");
 		return -ENODEV;
 	}
-	for (i = 0; i < nr_candidates; i++)
-		set_bit(candidates[i].linux_cpu, held);
 	return 0;
+}
+
+void enumerate_choose(unsigned int linux_cpu, bool on)
+{
+	by_number(linux_cpu)->chosen = on;
+}
+
+bool enumerate_whole_cores(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_entries; i++)
+		if (entries[i].chosen && !check_siblings(&entries[i]))
+			return false;
+	return true;
 }
 
 int enumerate_init(void)

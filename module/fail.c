@@ -5,6 +5,7 @@
  */
 #include <linux/delay.h>
 #include <linux/irq_work.h>
+#include <linux/kprobes.h>
 #include <linux/notifier.h>
 #include <linux/panic_notifier.h>
 #include <linux/reboot.h>
@@ -50,7 +51,8 @@ static bool stop_once(struct acpu *a, const char *why)
 	local_irq_save(flags);
 	first = !__atomic_exchange_n(&a->failing, true, __ATOMIC_SEQ_CST);
 	if (first) {
-		start_stop(a);
+		if (READ_ONCE(a->started))
+			start_stop(a);
 		udelay(INIT_US);
 		settle(a);
 		WRITE_ONCE(a->why, why);
@@ -68,9 +70,18 @@ void acpu_fail(struct acpu *a, const char *why)
 			cpu_relax();
 		return;
 	}
-	pr_err("CPU %u is stopped: %s; a thread it was running is killed; load the module again to get the CPU back\n",
-	       a->linux_cpu, why);
+	pr_err("CPU %u is stopped: %s; a thread it was running is killed; apkern cpu reset %u starts the CPU again\n",
+	       a->linux_cpu, why, a->linux_cpu);
 	irq_work_queue(&wake_work);
+}
+
+void acpu_dead(struct acpu *a, const char *why)
+{
+	a->failing = true;
+	settle(a);
+	WRITE_ONCE(a->why, why);
+	/* As in stop_once(). */
+	virt_store_release(&a->failed, true);
 }
 
 static const char *const kinds[] = {
@@ -99,50 +110,70 @@ void acpu_report(struct acpu *a)
 	virt_store_release(&a->failed, true);
 	pr_err("CPU %u: the application kernel failed (%s) at %.64s:%u: %.64s\n",
 	       a->linux_cpu, kinds[kind], f->file, f->line, f->text);
-	pr_err("CPU %u: vector %llu error %#llx rip %#llx rsp %#llx cr2 %#llx; its thread goes on at home\n",
-	       a->linux_cpu, f->vector, f->err, f->rip, f->rsp, f->cr2);
+	pr_err("CPU %u: vector %llu error %#llx rip %#llx rsp %#llx cr2 %#llx; its thread goes on at home; apkern cpu reset %u starts the CPU again\n",
+	       a->linux_cpu, f->vector, f->err, f->rip, f->rsp, f->cr2, a->linux_cpu);
 	irq_work_queue(&wake_work);
 }
 
-/* Nothing may be waited for, and nobody is left to be told. */
-static int on_panic(struct notifier_block *nb, unsigned long event, void *arg)
+/* Nothing may be waited for, and nobody is left to be told. A CPU that is not ours is Linux's. */
+static void stop_all(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < apk_nr_cpus; i++) {
-		start_stop(&apk_cpus[i]);
+		if (READ_ONCE(apk_cpus[i].started))
+			start_stop(&apk_cpus[i]);
 		settle(&apk_cpus[i]);
 		WRITE_ONCE(apk_cpus[i].failed, true);
 	}
+}
+
+static int on_panic(struct notifier_block *nb, unsigned long event, void *arg)
+{
+	stop_all();
 	return NOTIFY_DONE;
 }
 
-/* Firmware and the next kernel find the CPUs as after power-on. */
+/*
+ * A kernel that was loaded to dump the crashed one is entered before the panic
+ * notifiers are called. Linux stops its own CPUs in this function.
+ */
+static int on_crash(struct kprobe *p, struct pt_regs *regs)
+{
+	stop_all();
+	return 0;
+}
+NOKPROBE_SYMBOL(on_crash);
+
+static struct kprobe crash_probe = {
+	.symbol_name = "machine_crash_shutdown",
+	.pre_handler = on_crash,
+};
+static bool crash_probed;
+
+/* Firmware, or the kernel that kexec starts, finds the CPUs as after power-on. */
 static int on_reboot(struct notifier_block *nb, unsigned long event, void *arg)
 {
-	unsigned int i;
-
-	for (i = 0; i < apk_nr_cpus; i++) {
-		struct acpu *a = &apk_cpus[i];
-
-		if (!READ_ONCE(a->failed))
-			acpu_park(a);
-		start_stop(a);
-		settle(a);
-		WRITE_ONCE(a->failed, true);
-	}
-	thread_wake_all();
+	elastic_shutdown();
 	return NOTIFY_DONE;
 }
 
-/* Linux cannot save and restore the state of a CPU it does not run. */
+/*
+ * Linux cannot save and restore the state of a CPU it does not run. When none is
+ * ours it may suspend, and none becomes ours before it is back.
+ */
 static int on_suspend(struct notifier_block *nb, unsigned long event, void *arg)
 {
 	switch (event) {
 	case PM_SUSPEND_PREPARE:
 	case PM_HIBERNATION_PREPARE:
-		pr_warn("application CPUs are in use: unload the module before suspending\n");
+		if (elastic_suspend())
+			return NOTIFY_DONE;
+		pr_warn("application CPUs are in use: give them back by apkern cpu remove before suspending\n");
 		return NOTIFY_BAD;
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+		elastic_resume();
 	}
 	return NOTIFY_DONE;
 }
@@ -163,11 +194,14 @@ int fail_init(void)
 		return err;
 	}
 	atomic_notifier_chain_register(&panic_notifier_list, &panic_notifier);
+	crash_probed = !register_kprobe(&crash_probe);	/* a Linux that cannot load such a kernel has no such function */
 	return 0;
 }
 
 void fail_exit(void)
 {
+	if (crash_probed)
+		unregister_kprobe(&crash_probe);
 	atomic_notifier_chain_unregister(&panic_notifier_list, &panic_notifier);
 	unregister_reboot_notifier(&reboot_notifier);
 	unregister_pm_notifier(&suspend_notifier);

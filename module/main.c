@@ -18,7 +18,7 @@ struct apk_home_stat *apk_home;
 
 char *apk_param_cpus = "all";
 module_param_named(cpus, apk_param_cpus, charp, 0444);
-MODULE_PARM_DESC(cpus, "CPUs to take, by Linux's numbers (such as 2-3,6), those it runs included; all: every CPU it does not run (default)");
+MODULE_PARM_DESC(cpus, "CPUs to take, by Linux's numbers (such as 2-3,6), those it runs included; all: every CPU it does not run (default); none: they are added later");
 
 bool apk_param_inject;
 module_param_named(inject, apk_param_inject, bool, 0444);
@@ -178,7 +178,7 @@ static const struct part {
 	{ thread_init,		thread_exit },
 	{ doorbell_init,	doorbell_exit },
 	{ fail_init,		fail_exit },
-	{ acpu_init,		acpu_exit },
+	{ elastic_init,		elastic_exit },
 	{ watch_init,		watch_exit },
 	{ nolock_init,		nolock_exit },
 	{ affinity_init,	affinity_exit },

@@ -24,6 +24,9 @@
 struct acpu_pages {
 	u64 *idle_top, *user_top;
 	u64 *window;		/* the window's last-level table */
+	struct apk_cpu *cfg;
+	struct apk_stat *stat;
+	struct apk_log *log;
 	void *page[PAGES_MAX];	/* all single pages, to free them */
 	unsigned int count;
 };
@@ -181,19 +184,18 @@ static int map_private(struct acpu_pages *p)
 	return 0;
 }
 
-static int map_shared(struct acpu *a)
+static int map_shared(struct acpu_pages *p)
 {
-	struct acpu_pages *p = a->pages;
 	unsigned int i;
 	u64 base;
 
-	a->cfg = map_new(p, APK_WIN_CPU, 1);
-	a->stat = map_new(p, APK_WIN_STAT, 1);
-	a->log = alloc_pages_exact(sizeof(*a->log), GFP_KERNEL | __GFP_ZERO);
-	if (!a->cfg || !a->stat || !a->log)
+	p->cfg = map_new(p, APK_WIN_CPU, 1);
+	p->stat = map_new(p, APK_WIN_STAT, 1);
+	p->log = alloc_pages_exact(sizeof(*p->log), GFP_KERNEL | __GFP_ZERO);
+	if (!p->cfg || !p->stat || !p->log)
 		return -ENOMEM;
-	for (i = 0; i < count_pages(sizeof(*a->log)); i++)
-		map(p, APK_WIN_LOG + i * PAGE_SIZE, virt_to_phys(a->log) + i * PAGE_SIZE,
+	for (i = 0; i < count_pages(sizeof(*p->log)); i++)
+		map(p, APK_WIN_LOG + i * PAGE_SIZE, virt_to_phys(p->log) + i * PAGE_SIZE,
 		    PT_WRITE | PT_GLOBAL);
 	for (i = 0; i < count_pages(global_size); i++)
 		map(p, APK_WIN_GLOBAL + i * PAGE_SIZE,
@@ -207,24 +209,72 @@ static int map_shared(struct acpu *a)
 	return 0;
 }
 
-int memory_cpu_init(struct acpu *a)
+static void free_pages_of(struct acpu_pages *p)
 {
+	unsigned int i;
+
+	if (p->log)
+		free_pages_exact(p->log, sizeof(*p->log));
+	for (i = 0; i < p->count; i++)
+		free_page((unsigned long)p->page[i]);
+	kfree(p);
+}
+
+static struct acpu_pages *build(void)
+{
+	struct acpu_pages *p = kzalloc(sizeof(*p), GFP_KERNEL);
 	int err;
 
-	a->pages = kzalloc(sizeof(*a->pages), GFP_KERNEL);
-	if (!a->pages)
-		return -ENOMEM;
-	err = build_tables(a->pages);
+	if (!p)
+		return NULL;
+	err = build_tables(p);
 	if (!err)
-		err = map_private(a->pages);
+		err = map_private(p);
 	if (!err)
-		err = map_shared(a);
-	if (err) {
-		memory_cpu_exit(a);
-		return err;
+		err = map_shared(p);
+	if (!err)
+		return p;
+	free_pages_of(p);
+	return NULL;
+}
+
+static void wipe(const struct acpu_pages *p, u64 offset, unsigned int pages)
+{
+	unsigned int i;
+
+	for (i = 0; i < pages; i++)
+		memset(__va(p->window[(offset >> PAGE_SHIFT) + i] & PTE_PFN_MASK), 0, PAGE_SIZE);
+}
+
+/* What the CPU left there when it ran before. It is in INIT, and has no translations. */
+static void wipe_private(struct acpu_pages *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(private_areas); i++)
+		wipe(p, private_areas[i].offset, private_areas[i].pages);
+	wipe(p, APK_WIN_CPU, 1);
+	memset(p->user_top, 0, PAGE_SIZE / 2);
+	memset(&p->window[APK_WIN_SLOT >> PAGE_SHIFT], 0, APK_SLOT_PAGES * sizeof(u64));
+	p->window[APK_WIN_SPACE >> PAGE_SHIFT] = 0;
+}
+
+/*
+ * The pages stay for the next time, until the module goes: who reads counters, log
+ * or the reason of a failure need not know whether the CPU was given back.
+ */
+int memory_cpu_init(struct acpu *a)
+{
+	if (a->pages) {
+		wipe_private(a->pages);
+	} else {
+		a->pages = build();
+		if (!a->pages)
+			return -ENOMEM;
+		a->cfg = a->pages->cfg;
+		a->log = a->pages->log;
+		virt_store_release(&a->stat, a->pages->stat);	/* the log is there for whoever sees it */
 	}
-	a->head = &apk_global->cpu[a->index];
-	a->runq = &apk_global->runq[a->index];
 	a->cfg->idle_top = virt_to_phys(a->pages->idle_top);
 	a->cfg->user_top = virt_to_phys(a->pages->user_top);
 	return 0;
@@ -233,15 +283,8 @@ int memory_cpu_init(struct acpu *a)
 /* The CPU must be in INIT, or never have been started: it walks these tables. */
 void memory_cpu_exit(struct acpu *a)
 {
-	unsigned int i;
-
-	if (!a->pages)
-		return;
-	if (a->log)
-		free_pages_exact(a->log, sizeof(*a->log));
-	for (i = 0; i < a->pages->count; i++)
-		free_page((unsigned long)a->pages->page[i]);
-	kfree(a->pages);
+	if (a->pages)
+		free_pages_of(a->pages);
 	a->pages = NULL;
 	a->cfg = NULL;
 	a->stat = NULL;

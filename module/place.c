@@ -28,7 +28,7 @@ bool place_changed(struct thread *t, const struct apk_head *h)
 
 static bool allowed(const struct apk_head *h, unsigned int i)
 {
-	return cpus_has(h->cpus, i) && !READ_ONCE(apk_cpus[i].failed);
+	return cpus_has(h->cpus, i) && acpu_usable(&apk_cpus[i]);
 }
 
 static u32 cpu_state(unsigned int i)

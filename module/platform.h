@@ -18,26 +18,35 @@
 #define PT_TABLE	(PT_PRESENT | PT_WRITE | PT_USED)	/* an entry that points to a table */
 #define PT_ENTRIES	512
 
-/* A CPU of the firmware's table that could become ours. */
+/* A CPU of the firmware's table that can become ours. */
 struct candidate {
 	u32 apicid;
 	unsigned int linux_cpu;
-	bool named;		/* by cpus=: a reason against it is an error, otherwise it is left out */
+	bool chosen;		/* cpus= means it */
+	bool named;		/* and by its number: a reason against it is an error, otherwise it is left out */
 };
 
-/* enumerate.c: which CPUs there are and which of them cpus= means. */
-int enumerate_init(void);	/* fills the list and marks its CPUs as held; errors are explained in the log */
+/*
+ * enumerate.c: which CPUs there are and which of them cpus= means. Errors are
+ * explained in the log. The last four are called by elastic.c, under its lock.
+ */
+int enumerate_init(void);	/* fills the list and marks as held what cpus= means */
 void enumerate_exit(void);
 unsigned int enumerate_count(void);
 const struct candidate *enumerate_get(unsigned int i);
 unsigned int enumerate_core(u32 apicid);	/* a number of the core, unique in the machine; any context */
 unsigned int enumerate_package(u32 apicid);
+bool enumerate_hold(unsigned int linux_cpu);	/* Linux may not bring it up from now on; does it run it? */
 void enumerate_release(unsigned int linux_cpu);	/* not held any more: Linux may bring it up */
+/* The CPUs that a list names, a bitmap of *size bits that holds until the next call; what says whose list. */
+const unsigned long *enumerate_parse(const char *what, const char *list, unsigned int *size, int *err);
+void enumerate_choose(unsigned int linux_cpu, bool on);	/* it is, or is not, to be ours */
+bool enumerate_whole_cores(void);	/* what is to be ours may be: whole cores, or allow_smt=1 */
 
 /* start.c: one CPU from INIT to its idle loop. */
 int start_init(void);		/* finds the trampoline page */
 int start_cpu(struct acpu *a);	/* a->cfg complete; on an error the CPU is back in INIT and the log says why */
-void start_stop(struct acpu *a);	/* INIT; any context */
+void start_stop(struct acpu *a);	/* INIT, of a CPU that is ours; any context */
 
 /* config.c: what home's CPU has and an application CPU mirrors. */
 int config_check(void);		/* -EOPNOTSUPP with the reason when home lacks something apkern needs */
@@ -66,8 +75,23 @@ void topology_hide(struct acpu *a);
 int slot_init(void);
 void slot_exit(void);
 
-/* acpu.c */
-int acpu_park(struct acpu *a);	/* its threads go home, it stops; -ETIMEDOUT: it did not answer */
+/*
+ * acpu.c: one CPU. Called by elastic.c, under its lock. Errors are explained in the log.
+ * acpu_drain() makes threads stay away from it, and says whether they do.
+ */
+void acpu_init(struct acpu *a, unsigned int index, const struct candidate *c);
+int acpu_start(struct acpu *a);		/* ABSENT -> UP; on an error everything about it is as before */
+int acpu_drain(struct acpu *a);		/* UP -> LEAVING; -ETIMEDOUT, -EINTR: it is UP again */
+int acpu_restart(struct acpu *a);	/* LEAVING -> UP, afresh; on an error it is UP and failed */
+void acpu_leave(struct acpu *a);	/* LEAVING -> ABSENT: stops it and gives it back */
+void acpu_halt(struct acpu *a);		/* stops it for good; nothing else changes */
+
+/* fail.c: nothing runs on it, and nothing will. Process context. */
+void acpu_dead(struct acpu *a, const char *why);
+
+/* sysfs.c: a CPU's directory, while it is ours. */
+int sysfs_show_cpu(struct acpu *a);
+void sysfs_hide_cpu(struct acpu *a);
 
 /* watch.c: finds CPUs that hang while idle. */
 int watch_init(void);

@@ -113,28 +113,35 @@ static bool acknowledged(struct acpu *a)
 	return true;
 }
 
-#define ANY_SPACE	0	/* no space's id */
+#define ANY_SPACE	0	/* no space's id, and what a CPU says without one */
 
 static bool is_space(u64 loaded, u64 id)
 {
-	return id == ANY_SPACE || loaded == id;
+	return loaded && (id == ANY_SPACE || loaded == id);
+}
+
+static bool anything(u64 loaded, u64 arg)
+{
+	return true;
 }
 
 /*
- * On every CPU that has a space loaded which the predicate holds for. Any
- * context, interrupts off included. Returns how many CPUs were interrupted.
+ * On every CPU for whose loaded space the predicate holds. Any context,
+ * interrupts off included. Returns how many CPUs were interrupted. All of it is
+ * one RCU read section: a CPU is not given back before it is over.
  */
 static __always_inline unsigned int flush_where(bool (*concerned)(u64 loaded, u64 arg), u64 arg)
 {
 	DECLARE_BITMAP(asked, APK_MAX_CPUS) = {};
 	unsigned int i, n = 0;
 
+	rcu_read_lock();
 	mb();	/* see the order above */
 	for (i = 0; i < apk_nr_cpus; i++) {
 		struct acpu *a = &apk_cpus[i];
 		u64 loaded = READ_ONCE(a->head->space);
 
-		if (!loaded || READ_ONCE(a->failed) || !concerned(loaded, arg))
+		if (!concerned(loaded, arg) || !READ_ONCE(a->started) || READ_ONCE(a->failed))
 			continue;
 		__atomic_fetch_add(&a->head->flush_req, 1, __ATOMIC_SEQ_CST);
 		acpu_ipi(a, APK_VEC_FLUSH);
@@ -146,6 +153,7 @@ static __always_inline unsigned int flush_where(bool (*concerned)(u64 loaded, u6
 		if (!acknowledged(&apk_cpus[i]))
 			acpu_fail(&apk_cpus[i], "it does not acknowledge a flush");
 	}
+	rcu_read_unlock();
 	return n;
 }
 
@@ -225,6 +233,11 @@ static void notifier_range_end(struct mmu_notifier *n, const struct mmu_notifier
 	__atomic_fetch_sub(&of(n)->page->held, 1, __ATOMIC_SEQ_CST);
 }
 #endif
+
+void space_quiesce(void)
+{
+	flush_where(anything, 0);
+}
 
 void space_hold_all(void)
 {

@@ -84,8 +84,7 @@ static void send_init(u32 apicid)
 
 void start_stop(struct acpu *a)
 {
-	if (a->started)
-		send_init(a->apicid);
+	send_init(a->apicid);
 }
 
 /* The second startup interrupt is for CPUs that miss the first one, as Linux sends it. */
@@ -118,12 +117,12 @@ static int check_found(struct acpu *a)
 	u32 revision = boot_cpu_data.microcode;
 
 	if (a->cfg->found_apicid != a->apicid) {
-		pr_err("CPU %u answers as APIC id %u instead of %u: leave it out of cpus=\n",
+		pr_err("CPU %u answers as APIC id %u instead of %u: do not take it\n",
 		       a->linux_cpu, a->cfg->found_apicid, a->apicid);
 		return -ENODEV;
 	}
 	if (revision && a->cfg->found_microcode && a->cfg->found_microcode != revision) {
-		pr_err("CPU %u has microcode %#x, home %#x: let Linux boot it, then name it in cpus=\n",
+		pr_err("CPU %u has microcode %#x, home %#x: let Linux boot it first\n",
 		       a->linux_cpu, a->cfg->found_microcode, revision);
 		return -ENODEV;
 	}
@@ -134,19 +133,19 @@ static int run(struct acpu *a, const struct trampoline_data *d)
 {
 	int err;
 
-	a->started = true;
+	WRITE_ONCE(a->started, true);
 	send_startup(a, d);
 	err = warp_test(a);
 	if (!err)
 		err = wait_alive(a);
 	if (err == -ETIMEDOUT)
-		pr_err("CPU %u did not start (it %s the startup interrupt): leave it out of cpus=\n",
+		pr_err("CPU %u did not start (it %s the startup interrupt): do not take it\n",
 		       a->linux_cpu, READ_ONCE(d->seen) ? "obeyed" : "ignored");
 	if (!err)
 		err = check_found(a);
 	if (err) {
 		start_stop(a);
-		a->started = false;
+		WRITE_ONCE(a->started, false);
 	}
 	return err;
 }

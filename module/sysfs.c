@@ -3,10 +3,11 @@
  * /sys/kernel/apkern: one value a file, CPU lists in Linux's cpulist syntax,
  * counters as plain numbers that only go up.
  *
- *   version build_id cpus home_cpus threads slots
+ *   version build_id cpus possible home_cpus threads slots
+ *   add remove reset   written by root: a list of CPUs (elastic.c)
  *   home/NAME       a counter of APK_HOME_COUNTERS
  *   decline/NAME    a counter of APK_DECLINES
- *   cpuN/           N: Linux's number
+ *   cpuN/           N: Linux's number; while the CPU is an application CPU
  *     apicid state thread comm waiting space fatal
  *     counters/NAME a counter of APK_CPU_COUNTERS
  */
@@ -45,7 +46,7 @@ static ssize_t build_id_show(struct kobject *kobj, struct kobj_attribute *attr, 
 }
 
 /* Numbers of application CPUs may lie above those that Linux's masks hold. */
-static ssize_t cpus_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+static ssize_t list(bool (*has)(const struct acpu *a), char *buf)
 {
 	unsigned int i, bits = 0;
 	unsigned long *map;
@@ -53,14 +54,30 @@ static ssize_t cpus_show(struct kobject *kobj, struct kobj_attribute *attr, char
 
 	for (i = 0; i < apk_nr_cpus; i++)
 		bits = max(bits, apk_cpus[i].linux_cpu + 1);
-	map = bitmap_zalloc(bits, GFP_KERNEL);
+	map = bitmap_zalloc(bits + 1, GFP_KERNEL);	/* there may be no CPU but the boot CPU */
 	if (!map)
 		return -ENOMEM;
 	for (i = 0; i < apk_nr_cpus; i++)
-		__set_bit(apk_cpus[i].linux_cpu, map);
+		if (has(&apk_cpus[i]))
+			__set_bit(apk_cpus[i].linux_cpu, map);
 	len = sysfs_emit(buf, "%*pbl\n", bits, map);
 	bitmap_free(map);
 	return len;
+}
+
+static ssize_t cpus_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return list(acpu_taken, buf);
+}
+
+static bool any(const struct acpu *a)
+{
+	return true;
+}
+
+static ssize_t possible_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return list(any, buf);
 }
 
 static ssize_t home_cpus_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
@@ -78,16 +95,32 @@ static ssize_t slots_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 	return sysfs_emit(buf, "%u\n", slots_used());
 }
 
+#define CHANGE(name, what)						\
+static ssize_t name##_store(struct kobject *kobj, struct kobj_attribute *attr, \
+			    const char *buf, size_t count)		\
+{									\
+	int err = elastic_change(what, buf);				\
+									\
+	return err ?: count;						\
+}									\
+static struct kobj_attribute name##_attr = __ATTR(name, 0200, NULL, name##_store)
+
+CHANGE(add, ELASTIC_ADD);
+CHANGE(remove, ELASTIC_REMOVE);
+CHANGE(reset, ELASTIC_RESET);
+
 static struct kobj_attribute version_attr = __ATTR_RO(version);
 static struct kobj_attribute build_id_attr = __ATTR_RO(build_id);
 static struct kobj_attribute cpus_attr = __ATTR_RO(cpus);
+static struct kobj_attribute possible_attr = __ATTR_RO(possible);
 static struct kobj_attribute home_cpus_attr = __ATTR_RO(home_cpus);
 static struct kobj_attribute threads_attr = __ATTR_RO(threads);
 static struct kobj_attribute slots_attr = __ATTR_RO(slots);
 
 static struct attribute *top_attrs[] = {
-	&version_attr.attr, &build_id_attr.attr, &cpus_attr.attr, &home_cpus_attr.attr,
-	&threads_attr.attr, &slots_attr.attr, NULL,
+	&version_attr.attr, &build_id_attr.attr, &cpus_attr.attr, &possible_attr.attr,
+	&home_cpus_attr.attr, &threads_attr.attr, &slots_attr.attr, &add_attr.attr,
+	&remove_attr.attr, &reset_attr.attr, NULL,
 };
 
 static ssize_t home_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
@@ -257,7 +290,7 @@ static const struct kobj_type cpu_dir_type = {
 static struct kobject *top;
 static struct cpu_dir *cpu_dirs[APK_MAX_CPUS];	/* by index */
 
-static int add_cpu_dir(struct acpu *a)
+int sysfs_show_cpu(struct acpu *a)
 {
 	struct cpu_dir *dir = kzalloc(sizeof(*dir), GFP_KERNEL);
 	int err;
@@ -274,16 +307,39 @@ static int add_cpu_dir(struct acpu *a)
 	return 0;
 }
 
+/* Waits for readers. */
+void sysfs_hide_cpu(struct acpu *a)
+{
+	struct cpu_dir *dir = cpu_dirs[a->index];
+
+	if (dir) {
+		kobject_del(&dir->kobj);
+		kobject_put(&dir->kobj);
+	}
+	cpu_dirs[a->index] = NULL;
+}
+
 static void list_counters(struct attribute **attrs, struct counter *counters, unsigned int n)
 {
 	while (n--)
 		attrs[n] = &counters[n].attr.attr;
 }
 
+static void hide_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < apk_nr_cpus; i++)
+		sysfs_hide_cpu(&apk_cpus[i]);
+	kobject_del(top);
+	kobject_put(top);
+	top = NULL;
+}
+
 int sysfs_init(void)
 {
 	unsigned int i;
-	int err;
+	int err = 0;
 
 	list_counters(home_attrs, home_counters, ARRAY_SIZE(home_counters));
 	list_counters(decline_attrs, decline_counters, ARRAY_SIZE(decline_counters));
@@ -291,27 +347,20 @@ int sysfs_init(void)
 	top = kobject_create_and_add("apkern", kernel_kobj);
 	if (!top)
 		return -ENOMEM;
-	err = sysfs_create_groups(top, top_groups);
+	/* The directories of CPUs first: once the others are there, CPUs may come and go. */
 	for (i = 0; !err && i < apk_nr_cpus; i++)
-		err = add_cpu_dir(&apk_cpus[i]);
+		if (acpu_taken(&apk_cpus[i]))
+			err = sysfs_show_cpu(&apk_cpus[i]);
+	if (!err)
+		err = sysfs_create_groups(top, top_groups);
 	if (err)
-		sysfs_exit();
+		hide_all();
 	return err;
 }
 
-/* Waits for readers; no file is read afterwards. */
+/* Waits for readers and changes; no file is touched afterwards. */
 void sysfs_exit(void)
 {
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(cpu_dirs); i++) {
-		if (cpu_dirs[i]) {
-			kobject_del(&cpu_dirs[i]->kobj);
-			kobject_put(&cpu_dirs[i]->kobj);
-		}
-		cpu_dirs[i] = NULL;
-	}
-	kobject_del(top);
-	kobject_put(top);
-	top = NULL;
+	sysfs_remove_groups(top, top_groups);
+	hide_all();
 }

@@ -203,8 +203,6 @@ int thread_adopt(const struct apkern_adopt *a, bool at_exec)
 	ret = cpus_asked(a, cpus, &pinned);
 	if (ret)
 		return ret;
-	if (!acpu_up())
-		return -ENODEV;
 	t = find_current();
 	fresh = !t;
 	if (fresh) {
@@ -306,6 +304,38 @@ void thread_recall_all(struct mm_struct *mm)
 		}
 		rcu_read_unlock();
 	}
+}
+
+void thread_cpus_changed(void)
+{
+	struct thread *t;
+	unsigned int i;
+
+	mb();	/* what has changed, before the records: a thread that is missed here takes its slot later, and sees it */
+	rcu_read_lock();
+	hash_for_each_rcu(records, i, t, node) {
+		affinity_changed(t);
+		thread_move(t);
+	}
+	rcu_read_unlock();
+}
+
+bool thread_waits_for(unsigned int cpu)
+{
+	const u32 there = APK_AWAY | cpu << APK_STATE_CPU_SHIFT;
+	struct apk_head *h;
+	unsigned int i;
+	u32 state, kind;
+
+	for (i = 0; i < APK_MAX_SLOTS; i++) {
+		h = &apk_global->head[i];
+		state = __atomic_load_n(&h->state, __ATOMIC_ACQUIRE);
+		kind = state & APK_STATE_MASK;
+		if (state == there ||
+		    ((kind == APK_READY || kind == APK_AWAY) && cpus_has(h->cpus, cpu)))
+			return true;
+	}
+	return false;
 }
 
 unsigned int thread_count(void)

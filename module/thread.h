@@ -33,6 +33,7 @@ struct affinity {
 	raw_spinlock_t lock;		/* for all of it: other tasks may choose, too */
 	bool chosen;
 	bool home;			/* Linux's own CPUs are in the mask */
+	bool freed;			/* of a mask whose last CPU went */
 	u64 cpus[APK_CPU_WORDS];	/* indexes of the application CPUs in it */
 	struct cpumask of_linux;	/* Linux's mask when it was chosen */
 };
@@ -114,10 +115,12 @@ void policy_inherit(struct thread *child, const struct thread *parent);
  */
 bool affinity_cpus(struct thread *t, u64 cpus[APK_CPU_WORDS]);
 bool affinity_away_only(struct thread *t);	/* no CPU of Linux's is in it */
+void affinity_changed(struct thread *t);	/* application CPUs came or went */
+void affinity_widen(struct thread *t);	/* by current, in task context: see there */
 void affinity_fresh(struct thread *t);
 void affinity_inherit(struct thread *child, struct thread *parent);
 
-/* visit.c: calls a thread home that is ready or away, and returns when it is not away. Any context. */
+/* visit.c: calls a thread home that is ready or away, and returns when it is not away. In an RCU read section. */
 void visit_call_home(struct apk_head *h);
 
 /*

@@ -39,7 +39,8 @@ static ssize_t show_siblings(struct device *dev, unsigned int (*of)(u32 apicid),
 		return -ENOMEM;
 	mine = of(a->apicid);
 	for (i = 0; i < apk_nr_cpus; i++) {
-		if (of(apk_cpus[i].apicid) == mine && apk_cpus[i].linux_cpu < nr_cpu_ids)
+		if (acpu_taken(&apk_cpus[i]) && of(apk_cpus[i].apicid) == mine &&
+		    apk_cpus[i].linux_cpu < nr_cpu_ids)
 			__set_bit(apk_cpus[i].linux_cpu, bits);
 	}
 	ret = sysfs_emit(buf, list ? "%*pbl\n" : "%*pb\n", nr_cpu_ids, bits);

@@ -73,7 +73,7 @@ static bool poll(struct visit *v)
 	return done;
 }
 
-/* The CPU that holds the thread, or whose queue it waits in, is gone. */
+/* The CPU that holds the thread is gone, or the one whose queue it waits in, or that one is about to. */
 static bool stranded(struct visit *v)
 {
 	u32 state = head_state(v->h);
@@ -82,7 +82,7 @@ static bool stranded(struct visit *v)
 	case APK_AWAY:
 		return READ_ONCE(apk_cpus[state >> APK_STATE_CPU_SHIFT].failed);
 	case APK_READY:
-		return READ_ONCE(v->cpu->failed);
+		return !acpu_usable(v->cpu);
 	}
 	return false;
 }
@@ -141,6 +141,15 @@ static bool wait_for_event(struct visit *v)
 	return arrived;
 }
 
+/* The CPU has not answered, if it still holds the thread: then it is not given back before it is stopped. */
+static void give_up(const struct apk_head *h, u32 away)
+{
+	rcu_read_lock();
+	if (head_state(h) == away)
+		acpu_fail(&apk_cpus[away >> APK_STATE_CPU_SHIFT], "it does not answer a recall");
+	rcu_read_unlock();
+}
+
 /*
  * Gets the thread back, wherever it is. The flag is set first: the CPU tests it
  * before every return to user mode, so an interrupt that lands in ring 0 is
@@ -175,17 +184,16 @@ static bool recall(struct visit *v)
 			sent = state;
 		}
 		if (rdtsc_ordered() > end)
-			acpu_fail(&apk_cpus[state >> APK_STATE_CPU_SHIFT],
-				  "it does not answer a recall");
+			give_up(h, state);
 		cpu_relax();
 	}
 }
 
 /*
- * Any thread's. The caller has set the record's moved: the bootstrap thread
- * looks at that after it cleared the flag, so that one of the two is seen, and a
- * thread found neither ready nor away here goes through Linux's way to user mode
- * before it runs again.
+ * Any thread's, in an RCU read section. The caller has set the record's moved:
+ * the bootstrap thread looks at that after it cleared the flag, so that one of
+ * the two is seen, and a thread found neither ready nor away here goes through
+ * Linux's way to user mode before it runs again.
  */
 void visit_call_home(struct apk_head *h)
 {
@@ -248,6 +256,8 @@ static bool serve_fault(struct visit *v)
 /* Makes the slot ready and queued. State HOME or EVENT. */
 static bool send(struct visit *v)
 {
+	bool sent = false;
+
 	if (!place_allowed(v->t, v->h))
 		return false;
 	v->cpu = place_choose(v->h);
@@ -255,11 +265,14 @@ static bool send(struct visit *v)
 		return false;
 	rseq_lend(v->s, v->cpu->linux_cpu);
 	__atomic_store_n(&v->h->recall, 0, __ATOMIC_SEQ_CST);
-	if (READ_ONCE(v->t->moved))
-		return false;	/* who moved it may have set the flag before that: see visit_call_home() */
 	space_sync(v->t->space);
 	trace_apkern_visit(v->t->slot, v->cpu->linux_cpu, v->s->regs.rip);
-	return place_ready(v->t, v->h, &v->cpu);
+	/* Who moved it, and has waited for RCU readers, finds it ready or it is not sent. */
+	rcu_read_lock();
+	if (!READ_ONCE(v->t->moved))	/* may have been set before recall was cleared: see visit_call_home() */
+		sent = place_ready(v->t, v->h, &v->cpu);
+	rcu_read_unlock();
+	return sent;
 }
 
 /* Another thread of this mm may be bound to it; an exec leaves the old one. */
@@ -382,7 +395,7 @@ static int visit(struct thread *t, struct pt_regs *regs)
 	struct visit v = { .t = t, .look = jiffies + LOOK_PERIOD };
 	u64 start = rdtsc_ordered();
 
-	if (!acpu_up())
+	if (!acpu_any())
 		return APK_D_CPUS;
 	if (thread_take_slot(t))
 		return APK_D_SLOTS;
@@ -436,6 +449,8 @@ void visit_work(struct callback_head *work)
 	}
 	if (current->flags & (PF_EXITING | PF_KTHREAD | PF_IO_WORKER) || !current->mm)
 		return;
+	if (READ_ONCE(t->affinity.freed))
+		affinity_widen(t);
 	apk_count(APK_H_VISIT);
 	why = decline_now(t, regs);
 	if (why < 0)

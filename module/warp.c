@@ -106,7 +106,7 @@ int warp_test(struct acpu *a)
 		return -ETIMEDOUT;
 	if (!home && !w->cpu_warp)
 		return 0;
-	pr_err("CPU %u: its time-stamp counter differs from home's by %llu cycles or more: leave it out of cpus=\n",
+	pr_err("CPU %u: its time-stamp counter differs from home's by %llu cycles or more: do not take it\n",
 	       a->linux_cpu, max(home, w->cpu_warp));
 	return -ENODEV;
 }

@@ -34,11 +34,11 @@ static bool has_work(struct acpu *a)
 
 static void look_at(struct acpu *a, struct look *l)
 {
-	u64 progress = READ_ONCE(a->stat->count[APK_C_RUN]) +
-		       READ_ONCE(a->stat->count[APK_C_HALT]);
+	u64 progress;
 
-	if (READ_ONCE(a->failed))
+	if (!acpu_usable(a))
 		return;
+	progress = READ_ONCE(a->stat->count[APK_C_RUN]) + READ_ONCE(a->stat->count[APK_C_HALT]);
 	if (l->asked && READ_ONCE(a->head->flush_ack) < l->asked) {
 		acpu_fail(a, "it hangs");
 		return;
@@ -55,8 +55,11 @@ static void look_at_all(struct work_struct *work)
 {
 	unsigned int i;
 
-	for (i = 0; i < apk_nr_cpus; i++)
+	for (i = 0; i < apk_nr_cpus; i++) {
+		rcu_read_lock();	/* it is not given back meanwhile */
 		look_at(&apk_cpus[i], &looks[i]);
+		rcu_read_unlock();
+	}
 	schedule_delayed_work(&watch_work, LOOK_PERIOD);
 }
 
