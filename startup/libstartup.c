@@ -55,8 +55,6 @@ static const char *explain(int error)
 	case EPERM:
 		return "no permission for " APKERN_DEVICE
 		       " (be root or in group apkern)";
-	case ENODEV:
-		return "no application CPU is left (see apkern status)";
 	case EINVAL:
 	case ENOTTY:
 		return APKERN_DEVICE

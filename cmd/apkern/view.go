@@ -38,7 +38,11 @@ func (v *view) fill() error {
 	if v.info, err = v.device.Info(); err != nil {
 		return err
 	}
-	v.memory, err = v.device.Map(int(v.info.CPUs))
+	var indexes []int
+	for _, c := range v.cpus {
+		indexes = append(indexes, c.Index)
+	}
+	v.memory, err = v.device.Map(indexes)
 	return err
 }
 

@@ -34,7 +34,11 @@ func mapped(t *testing.T, cpus int) (*Memory, []byte) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = unix.Munmap(data) })
-	m, err := (&Device{f}).Map(cpus)
+	var indexes []int
+	for i := range cpus {
+		indexes = append(indexes, i)
+	}
+	m, err := (&Device{f}).Map(indexes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func (d *Device) Close() error { return d.file.Close() }
 // use the application CPUs cpus (Linux numbers), none meaning all of them. The
 // caller has locked its goroutine to the thread.
 //
-// EINVAL: cpus names a CPU that is not an application CPU. ENODEV: none is left.
+// EINVAL: cpus names a CPU that is not an application CPU.
 func (d *Device) Adopt(cpus []int) error { return d.adopt(abi.IocAdopt, cpus) }
 
 // AdoptExec adopts the calling thread when it next executes a program; else as
@@ -70,8 +70,6 @@ func (d *Device) adopt(request uintptr, cpus []int) error {
 	case err == unix.EINVAL && len(cpus) > 0:
 		return fmt.Errorf("CPU list %s names a CPU that is not an application CPU (apkern status lists them)%w",
 			cpulist.Format(cpus), hidden{err})
-	case err == unix.ENODEV:
-		return fmt.Errorf("no application CPU is left (apkern log may say why)%w", hidden{err})
 	case err != nil:
 		return fmt.Errorf("adoption: %w", err)
 	}

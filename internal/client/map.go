@@ -14,38 +14,61 @@ import (
 
 // Memory is the device's read-only mapping: counters and logs as they change.
 type Memory struct {
-	data []byte
-	cpus int
+	home []byte
+	cpus map[int][]byte // by index
 }
 
-// Map maps the statistics and logs of as many application CPUs as Info tells.
-func (d *Device) Map(cpus int) (*Memory, error) {
-	raw, err := d.file.SyscallConn()
-	if err != nil {
-		return nil, err
+// Map maps the statistics and logs of the application CPUs with these indexes
+// (CPU.Index). They stay readable when a CPU is given back.
+func (d *Device) Map(indexes []int) (*Memory, error) {
+	m := &Memory{cpus: map[int][]byte{}}
+	var err error
+	m.home, err = d.mmap(abi.MapHome, 1)
+	for _, i := range indexes {
+		if err == nil {
+			m.cpus[i], err = d.mmap(abi.MapCPU+abi.MapCPUPages*i, abi.MapCPUPages)
+		}
 	}
-	m := &Memory{cpus: cpus}
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		size := abi.PageSize * (abi.MapCPU + abi.MapCPUPages*cpus)
-		m.data, failed = unix.Mmap(int(fd), 0, size, unix.PROT_READ, unix.MAP_SHARED)
-	})
-	if err := errors.Join(err, failed); err != nil {
-		return nil, fmt.Errorf("mmap %s: %w", abi.Device, err)
+	if err != nil {
+		_ = m.Close() // nothing was written
+		return nil, err
 	}
 	return m, nil
 }
 
-// Close unmaps.
-func (m *Memory) Close() error { return unix.Munmap(m.data) }
+func (d *Device) mmap(page, pages int) (data []byte, err error) {
+	raw, err := d.file.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		data, failed = unix.Mmap(int(fd), int64(abi.PageSize*page), abi.PageSize*pages, unix.PROT_READ, unix.MAP_SHARED)
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return nil, fmt.Errorf("mmap %s: %w", abi.Device, err)
+	}
+	return data, nil
+}
 
-// CPUs returns the number of application CPUs.
-func (m *Memory) CPUs() int { return m.cpus }
+// Close unmaps.
+func (m *Memory) Close() error {
+	var errs []error
+	for _, data := range m.cpus {
+		if data != nil {
+			errs = append(errs, unix.Munmap(data))
+		}
+	}
+	if m.home != nil {
+		errs = append(errs, unix.Munmap(m.home))
+	}
+	return errors.Join(errs...)
+}
 
 // Home returns a copy of the module's counters.
 func (m *Memory) Home() abi.HomeStat {
 	var s abi.HomeStat
-	from := at[abi.HomeStat](m, abi.MapHome)
+	from := at[abi.HomeStat](m.home, 0)
 	load(s.Count[:], from.Count[:])
 	load(s.Decline[:], from.Decline[:])
 	return s
@@ -54,18 +77,18 @@ func (m *Memory) Home() abi.HomeStat {
 // CPU returns a copy of the counters of the application CPU with that index.
 func (m *Memory) CPU(index int) abi.Stat {
 	var s abi.Stat
-	load(s.Count[:], at[abi.Stat](m, abi.MapCPU+abi.MapCPUPages*index).Count[:])
+	load(s.Count[:], at[abi.Stat](m.cpus[index], 0).Count[:])
 	return s
 }
 
 // Log returns the log of the application CPU with that index.
 func (m *Memory) Log(index int) *Log {
-	return &Log{memory: at[abi.Log](m, abi.MapCPU+abi.MapCPUPages*index+1)}
+	return &Log{memory: at[abi.Log](m.cpus[index], 1)}
 }
 
-// at is the structure that begins at a page of the mapping.
-func at[T any](m *Memory, page int) *T {
-	return (*T)(unsafe.Pointer(&m.data[abi.PageSize*page]))
+// at is the structure that begins at a page of a mapping.
+func at[T any](data []byte, page int) *T {
+	return (*T)(unsafe.Pointer(&data[abi.PageSize*page]))
 }
 
 // load copies counters that others change.

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"apkern/internal/cpulist"
 )
 
@@ -56,7 +58,11 @@ func (s Sysfs) Status() (Status, error) {
 		CPUs:    []CPU{},
 	}
 	for _, n := range r.cpus("cpus") {
-		st.CPUs = append(st.CPUs, r.cpu(n))
+		c := r.cpu(n)
+		if r.gone(n) {
+			continue
+		}
+		st.CPUs = append(st.CPUs, c)
 	}
 	return st, r.err
 }
@@ -80,6 +86,19 @@ func (r *reader) cpu(n int) CPU {
 		Fatal:    r.text(dir + "fatal"),
 		Counters: r.counters(dir + "counters"),
 	}
+}
+
+// gone says whether a CPU was given back while its files were read, which is no
+// error.
+func (r *reader) gone(n int) bool {
+	if !errors.Is(r.err, fs.ErrNotExist) && !errors.Is(r.err, unix.ENODEV) {
+		return false
+	}
+	if _, err := os.Stat(fmt.Sprintf("%s/cpu%d", r.dir, n)); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	r.err = nil
+	return true
 }
 
 // text returns a file's content without the newline.

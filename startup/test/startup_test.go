@@ -90,7 +90,6 @@ func TestWithDevice(t *testing.T) {
 		{"adopts silently", "NONE=1", ""},
 		{"may not open", fmt.Sprintf("DEVICE_OPEN=%d", syscall.EACCES), "no permission for /dev/apkern (be root or in group apkern)"},
 		{"has no driver", fmt.Sprintf("DEVICE_OPEN=%d", syscall.ENXIO), "no /dev/apkern (load the module: insmod apkern.ko)"},
-		{"has no CPU", fmt.Sprintf("DEVICE_IOCTL=%d", syscall.ENODEV), "no application CPU is left (see apkern status)"},
 		{"is of another version", fmt.Sprintf("DEVICE_IOCTL=%d", syscall.EINVAL), "/dev/apkern is of another version (install library and module of one version)"},
 		{"has no memory", fmt.Sprintf("DEVICE_IOCTL=%d", syscall.ENOMEM), "/dev/apkern refused (see dmesg)"},
 	} {
