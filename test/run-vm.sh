@@ -38,6 +38,8 @@ hang       any  8m   --no-module                         TestInjectedHang
 locks      smp  2m   --no-module|--drop=noreplace-smp    TestLockPrefixes
 taken      smp  8m   --no-module|--home=0-3              TestTaken
 homes      smp  12m  --home=0-1                          TestSeveralHomes
+elastic    any  20m  --                                  TestElasticLoad|TestElasticCompiler|TestElasticPrograms|TestElasticLast|TestElasticBound|TestElasticRefused|TestElasticNone|TestElasticTogether|TestElasticReset|TestElasticSuspend
+elastic-homes smp 12m --home=0-1                         TestElasticHomes|TestElasticRefused|TestElasticLast
 nolock     up   8m   --                                  TestNoLock
 '
 

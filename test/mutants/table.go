@@ -226,4 +226,41 @@ var table = []mutant{
 		guard:  "TestBarrier/barrier_500",
 		edits:  []edit{{"module/barrier.c", "\t\tthread_recall_all(current->mm);\n", ""}},
 	},
+	{
+		name:   "leaving-not-seen",
+		breaks: "threads are sent to CPUs that are being given back, or were",
+		guard:  "TestElasticLast",
+		edits: []edit{{"module/core.h",
+			"\treturn READ_ONCE(a->state) == ACPU_UP && !READ_ONCE(a->failed);\n", "\treturn a->cfg && !READ_ONCE(a->failed);\n"}},
+	},
+	{
+		name:   "not-called-home",
+		breaks: "threads are not told when a CPU is to be given back",
+		guard:  "TestElasticLast",
+		edits:  []edit{{"module/thread.c", "\t\taffinity_changed(t);\n\t\tthread_move(t);\n", "\t\taffinity_changed(t);\n"}},
+	},
+	{
+		name:   "not-given-back",
+		breaks: "Linux does not get back the CPU that it ran",
+		guard:  "TestElasticHomes",
+		edits:  []edit{{"module/acpu.c", "\terr = add_cpu(a->linux_cpu);\n", "\terr = 0;\n"}},
+	},
+	{
+		name:   "mask-not-forgotten",
+		breaks: "a thread stays bound to CPUs that were given back",
+		guard:  "TestElasticBound",
+		edits:  []edit{{"module/thread.c", "\t\taffinity_changed(t);\n", ""}},
+	},
+	{
+		name:   "reset-not-afresh",
+		breaks: "a CPU is started again with the memory of its failure",
+		guard:  "TestElasticReset",
+		edits:  []edit{{"module/memory.c", "\t\twipe_private(a->pages);\n", ""}},
+	},
+	{
+		name:   "suspend-allowed",
+		breaks: "Linux may suspend while CPUs are ours",
+		guard:  "TestElasticSuspend",
+		edits:  []edit{{"module/fail.c", "\t\tif (elastic_suspend())\n", "\t\tif (elastic_suspend() || true)\n"}},
+	},
 }
