@@ -90,6 +90,7 @@ func atEnd(t *testing.T) {
 type repeated struct {
 	t     *testing.T
 	stop  chan struct{}
+	once  sync.Once
 	ended sync.WaitGroup
 	runs  atomic.Int64
 }
@@ -117,11 +118,12 @@ func repeat(t *testing.T, argv ...string) *repeated {
 			r.runs.Add(1)
 		}
 	})
+	t.Cleanup(func() { r.end() }) // also when the test fails before it
 	return r
 }
 
 func (r *repeated) end() int64 {
-	close(r.stop)
+	r.once.Do(func() { close(r.stop) })
 	r.ended.Wait()
 	return r.runs.Load()
 }
@@ -250,13 +252,15 @@ func TestElasticPrograms(t *testing.T) {
 			}
 		}
 	})
-	each(t, "storm 300", "recall 300", "fpu 30", "stopcont 3")
-	for _, argv := range [][]string{{"coherence", "munmap", "1", "20"}, {"coherence", "remap", "1", "20"}, {"futexop", "20000"}} {
+	defer func() { // also when a program fails the test
+		close(done)
+		changing.Wait()
+		t.Logf("%d rounds of changes", rounds)
+	}()
+	each(t, "storm 300", "recall 100", "fpu 30", "stopcont 3")
+	for _, argv := range [][]string{{"coherence", "munmap", "1", "20"}, {"coherence", "remap", "1", "20"}, {"futexop", "3000"}} {
 		succeed(t, preload, append([]string{program(argv[0])}, argv[1:]...)...)
 	}
-	close(done)
-	changing.Wait()
-	t.Logf("%d rounds of changes", rounds)
 }
 
 // TestElasticLast: when the last CPU goes, programs run at home, those that begin
