@@ -46,10 +46,24 @@ type Status struct {
 
 // Status reads all of it. The files are read one after the other while threads
 // come and go, so they need not agree. ErrNotLoaded without the module.
-func (s Sysfs) Status() (Status, error) {
-	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
-		return Status{}, ErrNotLoaded
+func (s Sysfs) Status() (st Status, err error) {
+	for range 3 { // the module may be removed meanwhile, or replaced
+		if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
+			return Status{}, ErrNotLoaded
+		}
+		if st, err = s.status(); !vanished(err) {
+			break
+		}
 	}
+	return st, err
+}
+
+// vanished says that a file was removed before it was opened, or before it was read.
+func vanished(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV)
+}
+
+func (s Sysfs) status() (Status, error) {
 	r := reader{dir: s.dir}
 	st := Status{
 		Home:    r.cpus("home_cpus"),
@@ -91,7 +105,7 @@ func (r *reader) cpu(n int) CPU {
 // gone says whether a CPU was given back while its files were read, which is no
 // error.
 func (r *reader) gone(n int) bool {
-	if !errors.Is(r.err, fs.ErrNotExist) && !errors.Is(r.err, unix.ENODEV) {
+	if !vanished(r.err) {
 		return false
 	}
 	if _, err := os.Stat(fmt.Sprintf("%s/cpu%d", r.dir, n)); !errors.Is(err, fs.ErrNotExist) {
