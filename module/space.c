@@ -168,6 +168,8 @@ static bool shows_mm(u64 loaded, u64 mm)
 	struct space *s;
 	bool found = false;
 
+	if (!loaded)
+		return false;
 	raw_spin_lock_irqsave(&spaces_lock, flags);
 	hash_for_each_possible(spaces, s, node, mm)
 		found |= s->mm == (struct mm_struct *)mm && s->page->id == loaded;
@@ -183,6 +185,8 @@ static bool is_registered(u64 loaded, u64 state)
 	bool found = false;
 	int bucket;
 
+	if (!loaded)
+		return false;
 	raw_spin_lock_irqsave(&spaces_lock, flags);
 	hash_for_each(spaces, bucket, s, node)
 		found |= s->page->id == loaded && atomic_read(&s->mm->membarrier_state) & state;
