@@ -29,7 +29,7 @@ DEPS := gcc libc6-dev make binutils kmod linux-image-amd64 linux-headers-amd64 q
 DEPS_LINT := sparse clang-format linux-source-6.1 xz-utils
 
 .PHONY: all build
-all build: bin/apkern build/apkern.ko build/libstartup.so.1 ## build everything: command, module, startup library
+all build: bin/apkern build/apkern.ko build/libstartup.so.1 bench-programs ## build everything: command, module, startup library, benchmarks
 
 .PHONY: help
 help: ## list the targets
