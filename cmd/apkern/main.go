@@ -71,7 +71,7 @@ LD_PRELOAD=/lib/libstartup.so.1 CMD.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(runCommand(), cpuCommand(), statusCommand(), statCommand(), logCommand(), vmCommand())
+	root.AddCommand(runCommand(), cpuCommand(), statusCommand(), statCommand(), logCommand(), vmCommand(), benchCommand())
 	for _, more := range moreCommands {
 		root.AddCommand(more())
 	}

@@ -29,6 +29,8 @@ func fakeMain() {
 	newHypervisor = func(string) vm.Hypervisor { return vmfake.Hypervisor{} }
 	initProgram = func() (string, error) { return os.Getenv("WORK") + "/init", nil }
 	firmwareDir = os.Getenv("WORK") + "/ovmf"
+	openBenchMachine = fakeBenchMachine
+	benchPrograms = func() (string, error) { return "/programs", nil }
 	sysfs = client.SysfsAt(os.Getenv("WORK") + "/sysfs")
 	os.Exit(execute())
 }

@@ -13,17 +13,23 @@ import (
 const (
 	moduleFile  = "apkern.ko"
 	libraryFile = "libstartup.so.1"
+	benchDir    = "bench" // programs of apkern bench
 )
 
 // installedModules is where dkms puts the module for each Linux.
 const installedModules = "/lib/modules/*/updates/dkms/" + moduleFile
 
-// findProduct returns the path of the module or the library: in ../build
+// findProduct returns the absolute path of the module, the library or the programs: in ../build
 // beside the executable's directory, as in a source tree, else installed.
 func findProduct(name string) (string, error) {
-	candidates := []string{"/lib/" + name}
-	if name == moduleFile {
+	var candidates []string
+	switch name {
+	case moduleFile:
 		candidates = findInstalledModules()
+	case benchDir:
+		candidates = []string{"/usr/lib/apkern/" + name}
+	default:
+		candidates = []string{"/lib/" + name}
 	}
 	built := "../build"
 	if build, err := buildDir(); err == nil {

@@ -8,11 +8,22 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"apkern/internal/bench/store"
 )
 
 // realVM builds the command and returns a function that makes command lines of
 // `apkern vm run --no-module`, which boots QEMU.
 func realVM(t *testing.T) func(args ...string) *exec.Cmd {
+	t.Helper()
+	file := realCommand(t)
+	return func(args ...string) *exec.Cmd {
+		return exec.Command(file, append([]string{"vm", "run", "--no-module", "--timeout", "5m"}, args...)...)
+	}
+}
+
+// realCommand builds the command, in a directory as make would have it: beside build.
+func realCommand(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("boots a virtual machine")
@@ -20,15 +31,21 @@ func realVM(t *testing.T) func(args ...string) *exec.Cmd {
 	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
 		t.Skip("needs QEMU")
 	}
-	file := filepath.Join(t.TempDir(), "apkern")
+	tree := t.TempDir()
+	file := filepath.Join(tree, "bin", "apkern")
+	products, err := filepath.Abs("../../build")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(products, filepath.Join(tree, "build")); err != nil {
+		t.Fatal(err)
+	}
 	build := exec.Command("go", "build", "-o", file, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return func(args ...string) *exec.Cmd {
-		return exec.Command(file, append([]string{"vm", "run", "--no-module", "--timeout", "5m"}, args...)...)
-	}
+	return file
 }
 
 // result runs c and returns what a caller sees of it.
@@ -113,4 +130,25 @@ func TestVirtualMachinePanics(t *testing.T) {
 		t.Errorf("console: %v", err)
 	}
 	_ = os.RemoveAll(filepath.Dir(console))
+}
+
+// TestBenchInVirtualMachine: the samples of a machine come to the host, with the page.
+func TestBenchInVirtualMachine(t *testing.T) {
+	for _, product := range []string{"apkern.ko", "bench/call"} {
+		if _, err := os.Stat(filepath.Join("../../build", product)); err != nil {
+			t.Skipf("needs what make builds: %v", err)
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "samples")
+	status, stdout, stderr := result(t, exec.Command(realCommand(t), "bench", "run", "--on", "vm", "-n", "3", "-o", dir, "Getppid", "Find"))
+	if status != 0 || stderr != "" {
+		t.Fatalf("status %d, stderr %q\n%s", status, stderr, stdout)
+	}
+	s, err := store.Read(dir)
+	if err != nil || len(s.Runs) != 18 || len(s.Environment.Application) != 3 {
+		t.Errorf("%v, %+v", err, s)
+	}
+	if page, err := os.ReadFile(filepath.Join(dir, pageFile)); err != nil || !bytes.Contains(page, []byte("18 good runs of 18")) {
+		t.Errorf("page: %v", err)
+	}
 }
