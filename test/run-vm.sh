@@ -35,6 +35,7 @@ lifecycle  any  12m  --no-module                         TestLoadUnload|TestUnlo
 kill       any  12m  --                                  TestKill
 crash      any  12m  --no-module                         TestInjectedCrash
 hang       any  8m   --no-module                         TestInjectedHang
+bench      any  20m  --                                  TestBench|TestBenchRefusesStrays
 locks      smp  2m   --no-module|--drop=noreplace-smp    TestLockPrefixes
 taken      smp  8m   --no-module|--home=0-3              TestTaken
 homes      smp  12m  --home=0-1                          TestSeveralHomes
