@@ -11,7 +11,7 @@ UPGRADE = $(RELEASE)+upgrade1
 deps-packages:
 	@.ci/deps $(DEPS_PACKAGES)
 
-packages: deps-packages bin/apkern build/kernel.blob build/libstartup.so.1 build/man ## write .deb files to build/packages
+packages: deps-packages bin/apkern build/kernel.blob build/libstartup.so.1 bench-programs build/man ## write .deb files to build/packages
 	@SOURCE_DATE_EPOCH=$(EPOCH) packaging/build.sh build/packages/$(RELEASE)
 	@rm -f build/packages/*.deb
 	@ln -f build/packages/$(RELEASE)/*.deb build/packages/
