@@ -75,14 +75,17 @@ static bool own_descriptors(void)
 	return false;
 }
 
+/* The live selectors: thread.fsindex and gsindex are those of the last switch. */
 static bool odd_segments(const struct pt_regs *regs)
 {
-	u16 ds, es;
+	u16 ds, es, fs, gs;
 
 	savesegment(ds, ds);
 	savesegment(es, es);
-	return regs->cs != __USER_CS || regs->ss != __USER_DS || ds || es ||
-	       current->thread.fsindex || current->thread.gsindex || regs->ip >= TASK_SIZE_MAX;
+	savesegment(fs, fs);
+	savesegment(gs, gs);
+	return regs->cs != __USER_CS || regs->ss != __USER_DS || ds || es || fs || gs ||
+	       regs->ip >= TASK_SIZE_MAX;
 }
 
 static bool odd_features(void)
@@ -90,6 +93,10 @@ static bool odd_features(void)
 	if (test_thread_flag(TIF_NOTSC) || test_thread_flag(TIF_NOCPUID) ||
 	    test_thread_flag(TIF_IO_BITMAP))
 		return true;
+#ifdef TIF_SPEC_L1D_FLUSH	/* the data cache is flushed where Linux leaves the thread */
+	if (test_thread_flag(TIF_SPEC_L1D_FLUSH))
+		return true;
+#endif
 	if (test_thread_flag(TIF_SSBD) && !boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
 		return true;
 	return apk_user_xfeatures() & APK_XFEATURES_HOME;
