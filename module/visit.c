@@ -306,11 +306,34 @@ static bool leaves_mm(const struct apk_slot *s)
 	return false;
 }
 
-/* #DB is a trap: the instruction is over, and executing the next one would not raise it again. */
+/* As Linux forces a signal that an instruction raised: blocked or ignored, it kills. */
+static void force_delivery(int sig)
+{
+	struct sighand_struct *hand = rcu_dereference_raw(current->sighand);	/* the thread's until it ends */
+	struct k_sigaction *action = &hand->action[sig - 1];
+
+	spin_lock_irq(&hand->siglock);
+	if (sigismember(&current->blocked, sig) || action->sa.sa_handler == SIG_IGN) {
+		action->sa.sa_handler = SIG_DFL;
+		sigdelset(&current->blocked, sig);
+		recalc_sigpending();
+	}
+	spin_unlock_irq(&hand->siglock);
+}
+
+/*
+ * #DB is a trap: the instruction is over, and executing the next one would not raise
+ * it again. One for a bus lock (its bit is then clear) is not for the program.
+ */
 static void resend_debug_trap(const struct apk_slot *s)
 {
 	struct kernel_siginfo info;
 
+	if (!(s->dr6 & (DR_STEP | DR_TRAP_BITS | DR_BUS_LOCK)))
+		return;
+	current->thread.trap_nr = X86_TRAP_DB;
+	current->thread.error_code = 0;
+	force_delivery(SIGTRAP);
 	clear_siginfo(&info);
 	info.si_signo = SIGTRAP;
 	info.si_code = s->dr6 & (DR_STEP) ? TRAP_TRACE : TRAP_BRKPT;
