@@ -33,6 +33,21 @@
 	MOVQ frame_Regs+regs_RBX(SP), BX; \
 	MOVQ frame_Regs+regs_RAX(SP), AX
 
+// What the user had there is in the frame, and is neither to steer what the kernel
+// speculates nor to lie on a stack that another thread's user mode has mapped. AX
+// and BP follow, R12 and DX as well (CALL_GO).
+#define CLEAR_GENERAL \
+	XORL BX, BX; \
+	XORL CX, CX; \
+	XORL SI, SI; \
+	XORL DI, DI; \
+	XORL R8, R8; \
+	XORL R9, R9; \
+	XORL R10, R10; \
+	XORL R11, R11; \
+	XORL R13, R13; \
+	XORL R15, R15
+
 #define SAVE_XMM \
 	MOVUPS X0, frame_XMM+0x00(SP); \
 	MOVUPS X1, frame_XMM+0x10(SP); \

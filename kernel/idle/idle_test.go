@@ -3,11 +3,15 @@
 package idle
 
 import (
+	"bytes"
+	"encoding/binary"
 	"testing"
+	"unsafe"
 
 	"apkern/abi"
 	"apkern/kernel/cpu"
 	"apkern/kernel/sched"
+	"apkern/kernel/slot"
 	"apkern/kernel/uaccess"
 	"apkern/kernel/window"
 )
@@ -233,4 +237,47 @@ func TestOwnersAreKeptApart(t *testing.T) {
 	if len(cpu.Machine.Writes(cpu.MSRPredCmd)) != 1 || len(cpu.Machine.Writes(cpu.MSRSpecCtrl)) != 1 || cpu.Machine.Count(cpu.OpFillRSB) != 1 {
 		t.Error("paid again for nothing")
 	}
+}
+
+// While a thread runs, nothing of another one's registers is mapped: neither in
+// the private pages nor where the entry code put them, nor another one's slot.
+func TestNothingOfOthersIsMapped(t *testing.T) {
+	const secret = 0x5ec4e75ec4e75ec4
+	m, p, _ := machine()
+	Loop()
+	for i := range m.Frame.XMM {
+		m.Frame.XMM[i] = [2]uint64{secret, secret}
+	}
+	m.Frame.Regs.RAX, m.Frame.Regs.R15, m.Frame.FSBase = secret, secret, secret
+	m.Private.UserSP = secret
+	for i := range m.Debug {
+		m.Debug[i] = secret
+	}
+	slot.Save()
+	slot.Post(abi.EvSyscall)
+	if p.Slot.Regs.R15 != secret {
+		t.Fatal("the thread's registers are not in its slot")
+	}
+
+	next := m.AddSlot(5)
+	next.Slot.SpaceID, next.Slot.SpacePhys = p.Slot.SpaceID, p.Slot.SpacePhys
+	m.Global.Head[5].State, m.Global.Head[5].Last = abi.Ready, abi.MaxCPUs
+	sched.Push(&m.Runq[0], 5)
+	Loop()
+	if window.Slot() != &next.Slot {
+		t.Error("the slot of the thread before is still mapped")
+	}
+	for what, b := range map[string][]byte{
+		"private state": bytesOf(&m.Private), "trap stack": bytesOf(&m.Frame), "debug stack": bytesOf(&m.Debug),
+		"configuration": bytesOf(&m.Config), "counters": bytesOf(&m.Stat), "log": bytesOf(&m.Log),
+		"global region": bytesOf(&m.Global),
+	} {
+		if bytes.Contains(b, binary.LittleEndian.AppendUint64(nil, secret)) {
+			t.Errorf("%s: registers of the thread before are there", what)
+		}
+	}
+}
+
+func bytesOf[T any](v *T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(v)), unsafe.Sizeof(*v))
 }

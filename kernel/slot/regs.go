@@ -31,7 +31,17 @@ func Load() bool {
 	f.Regs.CS, f.Regs.SS = UserCS, UserSS
 	f.Regs.RFlags = s.Regs.RFlags&flagsUser | flagsAlways
 	f.FSBase = s.FSBase
+	forget(f)
 	return true
+}
+
+// forget clears what the thread before may have left where the kernel puts
+// registers for a moment: all that is mapped while this one runs is its own. The
+// stacks below the frame never held any.
+func forget(f *window.Frame) {
+	f.XMM = [len(f.XMM)][2]uint64{}
+	window.GetPrivate().UserSP = 0
+	*window.DebugStack() = window.DebugFrame{}
 }
 
 // Save stores the registers of the thread whose frame is at the top of the

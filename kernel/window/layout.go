@@ -27,6 +27,10 @@ type Frame struct {
 	Regs   abi.Regs
 }
 
+// DebugFrame is what a debug exception leaves at the top of its own stack before
+// it moves to where all other traps leave theirs.
+type DebugFrame [8]uint64
+
 // FromUser says whether the frame was interrupted in user mode.
 func (f *Frame) FromUser() bool { return f.Regs.CS&3 != 0 }
 

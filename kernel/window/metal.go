@@ -18,6 +18,11 @@ func GetPrivate() *Private { return (*Private)(unsafe.Add(nil, abi.Window+abi.Wi
 // UserFrame returns where a trap from user mode leaves the registers.
 func UserFrame() *Frame { return (*Frame)(unsafe.Add(nil, abi.Window+int(UserFrameOff))) }
 
+// DebugStack returns the top of the debug exception's stack.
+func DebugStack() *DebugFrame {
+	return (*DebugFrame)(unsafe.Add(nil, abi.Window+abi.WinISTDB+abi.WinISTSize-int(unsafe.Sizeof(DebugFrame{}))))
+}
+
 // Slot returns the mapped slot.
 func Slot() *abi.Slot { return (*abi.Slot)(unsafe.Add(nil, abi.Window+abi.WinSlot)) }
 

@@ -21,6 +21,7 @@ type SlotPages struct {
 type Sim struct {
 	Private Private
 	Frame   Frame
+	Debug   DebugFrame
 	Top     [abi.TopUser]uint64
 	Config  abi.CPU
 	Stat    abi.Stat
@@ -94,6 +95,9 @@ func GetPrivate() *Private { return &Current.Private }
 
 // UserFrame returns where a trap from user mode leaves the registers.
 func UserFrame() *Frame { return &Current.Frame }
+
+// DebugStack returns the top of the debug exception's stack.
+func DebugStack() *DebugFrame { return &Current.Debug }
 
 // Slot returns the mapped slot; none mapped is a test failure.
 func Slot() *abi.Slot { return &mappedSlot().Slot }
