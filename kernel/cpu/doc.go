@@ -19,6 +19,7 @@ const (
 	MSRMCGStatus  = 0x17a
 	MSRXFD        = 0x1c4
 	MSRPAT        = 0x277
+	MSRPASID      = 0xd93 // the process in whose name ENQCMD sends to devices
 	MSRX2APIC     = 0x800 // register at xAPIC offset r: MSRX2APIC + r/16
 	MSREFER       = 0xc0000080
 	MSRSTAR       = 0xc0000081

@@ -35,6 +35,7 @@ type Sim struct {
 	Selectors     [4]uint32
 	TSC, TSCStep  uint64 // each ReadTSC advances by TSCStep
 	MSR           map[uint32]uint64
+	Leaf          map[uint32][4]uint32 // what CPUID says: EAX, EBX, ECX, EDX
 	Trace         []Op
 	OnPause       func() // at each Pause
 	OnHalt        func() // in each WaitInterrupt and WaitMonitor, interrupts on
@@ -109,8 +110,11 @@ func ReadTSC() uint64 {
 	return Machine.TSC
 }
 
-// CPUID answers zeros.
-func CPUID(leaf, sub uint32) (a, b, c, d uint32) { return 0, 0, 0, 0 }
+// CPUID answers zeros where Machine.Leaf has nothing; subleaves are all alike.
+func CPUID(leaf, sub uint32) (a, b, c, d uint32) {
+	r := Machine.Leaf[leaf]
+	return r[0], r[1], r[2], r[3]
+}
 
 // WriteXCR0 does nothing.
 func WriteXCR0(v uint64) {}

@@ -28,6 +28,7 @@ func loadMSRs(c *abi.CPU, e *Entries) {
 	cpu.WriteMSR(cpu.MSRSysenterCS, 0) // SYSENTER is #GP
 	cpu.WriteMSR(cpu.MSRKernelGS, 0)
 	cpu.WriteMSR(cpu.MSRPAT, c.PAT)
+	forgetProcess()
 	if c.XCR0 != 0 {
 		cpu.WriteXCR0(c.XCR0)
 	}
@@ -40,6 +41,18 @@ func loadMSRs(c *abi.CPU, e *Entries) {
 	if c.Features&abi.FSpecCtrl != 0 {
 		cpu.WriteMSR(cpu.MSRSpecCtrl, c.SpecCtrl)
 		window.GetPrivate().SpecCtrl = c.SpecCtrl
+	}
+}
+
+// forgetProcess takes away what a CPU that Linux ran may still be allowed in the
+// name of the last process there: ENQCMD then faults, and is executed at home.
+func forgetProcess() {
+	const enqcmd = 1 << 29
+	if last, _, _, _ := cpu.CPUID(0, 0); last < 7 {
+		return
+	}
+	if _, _, c, _ := cpu.CPUID(7, 0); c&enqcmd != 0 {
+		cpu.WriteMSR(cpu.MSRPASID, 0)
 	}
 }
 

@@ -121,6 +121,17 @@ func TestCPU(t *testing.T) {
 	}
 }
 
+func TestProcessOfLinuxIsForgotten(t *testing.T) {
+	for _, tt := range []struct{ last, features, writes uint32 }{{6, 1 << 29, 0}, {7, 0, 0}, {7, 1 << 29, 1}} {
+		window.Reset(1)
+		cpu.Machine.Leaf = map[uint32][4]uint32{0: {tt.last}, 7: {0, 0, tt.features}}
+		forgetProcess()
+		if w := cpu.Machine.Writes(cpu.MSRPASID); len(w) != int(tt.writes) || len(w) == 1 && w[0] != 0 {
+			t.Errorf("last leaf %d, features %#x: %v", tt.last, tt.features, w)
+		}
+	}
+}
+
 func TestWarp(t *testing.T) {
 	m := window.Reset(1)
 	start(m)
