@@ -128,8 +128,9 @@ void memory_exit(void);
 int memory_cpu_init(struct acpu *a);	/* a->cfg, stat and log, once; then all as zero as at a start, but stat and log */
 void memory_cpu_exit(struct acpu *a);
 int memory_identity(struct acpu *a, phys_addr_t page, bool on);	/* identity-maps the trampoline page in idle_top */
-/* Slots: -ENOSPC when all APK_MAX_SLOTS (or the parameter's) are taken. Sets head.phys; state HOME. */
+/* Slots: -ENOSPC when all, or current's user's share, are taken. Sets head.phys; state HOME. Task context. */
 int slot_alloc(unsigned int *index);
+bool slot_paid(unsigned int index);	/* current's own: is it of its user's share? */
 void slot_free(unsigned int index);	/* state must be HOME; any context that may take a spin lock */
 struct apk_slot *slot_get(unsigned int index);	/* its page in home's address space */
 unsigned int slots_used(void);
@@ -205,6 +206,7 @@ void sysfs_exit(void);
 extern char *apk_param_cpus;		/* cpus= */
 extern bool apk_param_inject;		/* inject= fault injection allowed */
 extern unsigned int apk_param_slots;	/* slots= */
+extern unsigned int apk_param_user_slots;	/* user_slots= rw: how many of them one user may have; 0: half */
 extern unsigned int apk_param_poll_us;	/* poll_us= rw: how long either side polls before it sleeps */
 extern unsigned int apk_param_slice_us;	/* slice_us= rw */
 extern bool apk_param_stay;		/* stay= rw: 0: no policy, a thread always visits */

@@ -28,13 +28,17 @@ unsigned int apk_param_slots = APK_MAX_SLOTS;
 module_param_named(slots, apk_param_slots, uint, 0444);
 MODULE_PARM_DESC(slots, "how many threads may be away or waiting for a CPU at a time, 1 to 1024 (default 1024)");
 
+unsigned int apk_param_user_slots;
+module_param_named(user_slots, apk_param_user_slots, uint, 0644);
+MODULE_PARM_DESC(user_slots, "how many of them the threads of one user may have, root's and those with CAP_SYS_RESOURCE excepted; 0: half (default)");
+
 char *apk_param_idle = "auto";
 module_param_named(idle, apk_param_idle, charp, 0444);
 MODULE_PARM_DESC(idle, "how an idle application CPU sleeps: hlt, mwait, or auto: hlt under a hypervisor, mwait elsewhere (default)");
 
 bool apk_param_allow_smt;
 module_param_named(allow_smt, apk_param_allow_smt, bool, 0444);
-MODULE_PARM_DESC(allow_smt, "1: take CPUs that share their core with one of Linux's (default 0: whole cores only)");
+MODULE_PARM_DESC(allow_smt, "1: take CPUs that share their core with one of Linux's, and second threads where SMT is switched off (default 0: whole cores, one thread there)");
 
 unsigned long apk_param_inject_warp;
 module_param_named(inject_warp, apk_param_inject_warp, ulong, 0444);

@@ -123,22 +123,6 @@ void thread_drop_space(struct thread *t)
 	t->space = NULL;
 }
 
-int thread_take_slot(struct thread *t)
-{
-	unsigned int index;
-	int ret;
-
-	if (t->slot >= 0)
-		return 0;
-	ret = slot_alloc(&index);
-	if (ret)
-		return ret;
-	t->slot = index;
-	t->credited = 0;
-	WRITE_ONCE(slot_owner[index], t);
-	return 0;
-}
-
 static void drop_slot(struct thread *t)
 {
 	if (t->slot < 0)
@@ -146,6 +130,23 @@ static void drop_slot(struct thread *t)
 	WRITE_ONCE(slot_owner[t->slot], NULL);
 	slot_free(t->slot);
 	t->slot = -1;
+}
+
+int thread_take_slot(struct thread *t)
+{
+	unsigned int index;
+	int ret;
+
+	if (t->slot >= 0 && slot_paid(t->slot))
+		return 0;
+	drop_slot(t);		/* it is another user's thread by now */
+	ret = slot_alloc(&index);
+	if (ret)
+		return ret;
+	t->slot = index;
+	t->credited = 0;
+	WRITE_ONCE(slot_owner[index], t);
+	return 0;
 }
 
 void thread_free(struct thread *t)
