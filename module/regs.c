@@ -116,6 +116,17 @@ static u64 spec_ctrl(void)
 	return value;
 }
 
+/*
+ * Between two owners there is a barrier for indirect branches (IBPB): between users,
+ * and around a process that asked for it (prctl, seccomp), as Linux does.
+ */
+static u64 owner(const struct apk_slot *s)
+{
+	if (test_thread_flag(TIF_SPEC_IB))
+		return s->space_id << 32 | 2;
+	return (u64)__kuid_val(current_uid()) << 32 | 1;
+}
+
 /* Everything but the event, the space and the accounts. State HOME. */
 void regs_save(struct apk_slot *s, struct pt_regs *regs)
 {
@@ -130,7 +141,7 @@ void regs_save(struct apk_slot *s, struct pt_regs *regs)
 	bases_save(s);
 	fpu_save(s);
 	s->spec_ctrl = spec_ctrl();
-	s->owner = (u64)(__kuid_val(current_uid())) << 32 | 1;
+	s->owner = owner(s);
 	s->pid = task_pid_nr(current);
 	memcpy(s->comm, current->comm, sizeof(s->comm));
 }
