@@ -48,6 +48,7 @@ the apkern executable, then where the packages install them.`,
 // vmOptions are the flags that vm run and vm shell share.
 type vmOptions struct {
 	cpus     int
+	threads  int
 	home     string
 	kernel   string
 	memory   string
@@ -67,6 +68,7 @@ type vmOptions struct {
 func (o *vmOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.IntVar(&o.cpus, "cpus", 4, "number of CPUs")
+	f.IntVar(&o.threads, "threads", 1, "CPUs that share a core")
 	f.StringVar(&o.home, "home", "0", "`CPULIST` that Linux gets: the first CPUs, as 0 or 0-1")
 	f.StringVar(&o.kernel, "kernel", "", "kernel `RELEASE` of /boot, or a file (default: the one the module is built for)")
 	f.StringVar(&o.memory, "memory", "2G", "memory `SIZE`")
@@ -117,10 +119,13 @@ func (o *vmOptions) config(args []string) (*vm.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.threads < 1 || o.cpus%o.threads != 0 {
+		return nil, fmt.Errorf("--threads %d: --cpus %d are not whole cores", o.threads, o.cpus)
+	}
 	cache := cacheDir()
 	c := &vm.Config{
 		Hypervisor: newHypervisor(cache), CacheDir: cache,
-		CPUs: o.cpus, Home: home, Memory: o.memory, CPUModel: o.cpu, GDB: o.gdb,
+		CPUs: o.cpus, Threads: o.threads, Home: home, Memory: o.memory, CPUModel: o.cpu, GDB: o.gdb,
 		Append: o.append, Drop: o.drop, Whole: o.whole,
 		Params: o.params, Args: args, Progress: progress(),
 	}

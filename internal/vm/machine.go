@@ -15,6 +15,7 @@ type Spec struct {
 	Root      string       // one that it gets with tag guest.RootTag, read-only
 	Shares    []wire.Share // those that it gets read-write
 	CPUs      int
+	Threads   int    // of a core
 	Memory    string // QEMU's syntax: 2G
 	CPUModel  string // QEMU's name
 	GDB       string // TCP address QEMU's gdb server listens on, as localhost:1234; "": none

@@ -155,7 +155,7 @@ func qemuArgs(accel string, s Spec) []string {
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-accel", accel,
 		"-cpu", s.CPUModel,
-		"-smp", fmt.Sprint(s.CPUs),
+		"-smp", fmt.Sprintf("%d,threads=%d", s.CPUs, s.Threads),
 		"-m", s.Memory,
 		"-kernel", s.Kernel,
 		"-initrd", s.Initramfs,

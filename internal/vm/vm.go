@@ -28,6 +28,7 @@ type Config struct {
 	CacheDir   string // for unpacked kernels; created when missing
 
 	CPUs     int
+	Threads  int    // of a core; 0: 1
 	Home     int    // Linux gets CPUs 0 to Home-1; 1 or more
 	Kernel   Kernel // FindKernel
 	Memory   string // QEMU's syntax
@@ -159,7 +160,7 @@ func (c *Config) spec(dir string) (Spec, error) {
 	}
 	s := Spec{
 		Kernel: image, Initramfs: initramfs.Name(), CmdLine: c.cmdLine(), Sharing: sharing, Root: "/",
-		CPUs: c.CPUs, Memory: c.Memory, CPUModel: c.CPUModel, GDB: c.GDB,
+		CPUs: c.CPUs, Threads: max(c.Threads, 1), Memory: c.Memory, CPUModel: c.CPUModel, GDB: c.GDB,
 		Console: filepath.Join(dir, "console.log"),
 	}
 	for i, path := range c.Shares {

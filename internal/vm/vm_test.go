@@ -110,13 +110,13 @@ func TestRunCommandNotStarted(t *testing.T) {
 
 func TestRunSpec(t *testing.T) {
 	c, _, _ := config(t, "true")
-	c.CPUs, c.Home, c.Append, c.Shares = 8, 2, "loglevel=8", []string{"/usr", "/etc"}
+	c.CPUs, c.Threads, c.Home, c.Append, c.Shares = 8, 2, 2, "loglevel=8", []string{"/usr", "/etc"}
 	var got vm.Spec
 	c.Hypervisor = vmfake.Hypervisor{Started: func(s vm.Spec) { got = s }}
 	if status, err := vm.Run(context.Background(), c); status != 0 || err != nil {
 		t.Fatal(status, err)
 	}
-	if got.CPUs != 8 || got.Root != "/" || len(got.Shares) != 2 || got.Shares[1].Path != "/etc" {
+	if got.CPUs != 8 || got.Threads != 2 || got.Root != "/" || len(got.Shares) != 2 || got.Shares[1].Path != "/etc" {
 		t.Errorf("spec %+v", got)
 	}
 	for _, word := range []string{"maxcpus=2", "noreplace-smp", "tsc=reliable", "loglevel=8"} {
