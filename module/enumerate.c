@@ -9,6 +9,7 @@
 #include <linux/bitmap.h>
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/fs.h>
 #include <linux/slab.h>
 #include <asm/processor.h>
 #include <asm/smp.h>
@@ -273,10 +274,30 @@ unsigned int enumerate_package(u32 apicid)
 	return apicid >> package_bits();
 }
 
-/* Why a chosen CPU's core siblings speak against it; NULL: they do not. */
-static const char *sibling_fault(const struct entry *e, unsigned int bits)
+/*
+ * Is SMT switched off by policy (nosmt, mitigations=auto,nosmt, or in sysfs)? Modules
+ * are only told whether it may ever be switched on, which a processor without SMT
+ * denies too; sysfs knows the rest.
+ */
+static bool smt_off(void)
 {
-	bool forced_off = IS_ENABLED(CONFIG_HOTPLUG_SMT) && !cpu_smt_possible();
+	char state[8] = "";
+	struct file *f;
+	loff_t pos = 0;
+
+	if (!IS_ENABLED(CONFIG_HOTPLUG_SMT))
+		return false;
+	f = filp_open("/sys/devices/system/cpu/smt/control", O_RDONLY, 0);
+	if (IS_ERR(f))
+		return !cpu_smt_possible();
+	kernel_read(f, state, sizeof(state) - 1, &pos);
+	filp_close(f, NULL);
+	return !strncmp(state, "off", 3) || !strncmp(state, "force", 5);
+}
+
+/* Why a chosen CPU's core siblings speak against it; NULL: they do not. */
+static const char *sibling_fault(const struct entry *e, unsigned int bits, bool off)
+{
 	unsigned int i;
 
 	for (i = 0; i < nr_entries; i++) {
@@ -284,9 +305,9 @@ static const char *sibling_fault(const struct entry *e, unsigned int bits)
 
 		if (s == e || s->apicid >> bits != e->apicid >> bits)
 			continue;
-		if (!s->chosen)
+		if (!s->chosen && (!off || linux_has(s->linux_cpu)))
 			return "shares its core with one of Linux's CPUs";
-		if (forced_off && e->apicid & (BIT(bits) - 1))
+		if (off && e->apicid & (BIT(bits) - 1))
 			return "is the second thread of a core, and SMT is switched off by policy";
 	}
 	return NULL;
@@ -295,7 +316,7 @@ static const char *sibling_fault(const struct entry *e, unsigned int bits)
 /* What runs on one thread of a core can be sampled from the other. False: the CPU must not be ours. */
 static bool check_siblings(const struct entry *e)
 {
-	const char *fault = sibling_fault(e, thread_bits());
+	const char *fault = sibling_fault(e, thread_bits(), smt_off());
 
 	if (!fault)
 		return true;
