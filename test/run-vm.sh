@@ -10,6 +10,7 @@
 #              MODULE  the module for it (default build/apkern.ko)
 #              KIND    smp (default) or up: whether that Linux is built with SMP
 #              CPUS    CPUs of the machine (default 4)
+#              FUZZ_ROUNDS, FUZZ_SEED  rounds and seed of the tests in boot fuzz
 #              VMFLAGS more flags of apkern vm run, separated by |
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -30,6 +31,11 @@ debuggers  any  12m  --                                  TestStraceSequence|Test
 others     any  12m  --                                  TestLimitSetByOthers|TestTimerSetBySibling|TestFaultsAreNoShelter|TestFilterSetBySibling|TestPerfEvent|TestPerfStat|TestPolicySetByOthers|TestMovedToQuota|TestFreezers|TestMemoryLimit|TestGroupUsage
 semantics  any  12m  --                                  TestClocks|TestShellTime|TestTracer|TestCoreDump|TestOddCode|TestNamespaces
 interface  any  8m   --                                  TestRequests|TestMapping|TestUnprivileged|TestInjectRefused|TestModuleInformation|TestOptOut|TestNoModule
+fuzz       any  15m  --                                  TestFuzzDevice|TestHostileCode|TestHostileRegisters
+security   any  12m  --                                  TestNothingElseMapped|TestNothingLeftOnStacks|TestSlotsAreCleared|TestUserShare|TestPermissions
+siblings   smp  8m   --no-module|--threads=2|--cpu=max,vendor=GenuineIntel TestSiblings
+smt-off    smp  8m   --no-module|--threads=2|--cpu=max,vendor=GenuineIntel|--append=nosmt TestSMTOff
+far        any  12m  --cpu=max,-smap                     TestHostileCode|TestHostileRegisters
 parameters any  8m   --no-module                         TestParameters|TestSecondLoad
 lifecycle  any  12m  --no-module                         TestLoadUnload|TestUnloadBusy
 kill       any  12m  --                                  TestKill
@@ -56,6 +62,7 @@ boot() {
 	# shellcheck disable=SC2086 # the flags are several words
 	"$apkern" vm run --cpus "${CPUS:-4}" --timeout "$3" ${KERNEL:+--kernel "$KERNEL"} $flags \
 		$(echo "${VMFLAGS:-}" | tr '|' ' ') ${MODULE:+--env "APKERN_MODULE=$MODULE"} --env APKERN_GUEST=1 \
+		${FUZZ_ROUNDS:+--env FUZZ_ROUNDS} ${FUZZ_SEED:+--env FUZZ_SEED} \
 		-- "$guest" -test.v -test.failfast=false -test.run "^($5)\$" </dev/null
 }
 

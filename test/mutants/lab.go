@@ -90,7 +90,7 @@ func (l *vmLab) guard(m mutant, module string) (verdict, error) {
 		}
 		kernel = filepath.Join(l.root, upKernel, "boot", "vmlinuz-"+strings.TrimSpace(string(release)))
 	}
-	cmd := exec.Command(filepath.Join(l.root, "bin", "apkern"), l.command(m.guard, module, kernel)...)
+	cmd := exec.Command(filepath.Join(l.root, "bin", "apkern"), l.command(m, module, kernel)...)
 	cmd.Dir = l.root
 	out, err := cmd.CombinedOutput()
 	if err := l.keep(strings.TrimSuffix(filepath.Base(module), ".ko"), out); err != nil {
@@ -107,8 +107,8 @@ func (l *vmLab) guard(m mutant, module string) (verdict, error) {
 // with a mutant, in which it ends when it has.
 const patience = "60"
 
-// command returns the arguments of apkern that run one guest test.
-func (l *vmLab) command(test, module, kernel string) []string {
+// command returns the arguments of apkern that run a mutant's guest test.
+func (l *vmLab) command(m mutant, module, kernel string) []string {
 	args := []string{"vm", "run", "--cpus", "4", "--timeout", "15m", "--module", module,
 		"--env", "APKERN_GUEST=1", "--env", "APKERN_MODULE=" + module}
 	if kernel != "" {
@@ -117,8 +117,9 @@ func (l *vmLab) command(test, module, kernel string) []string {
 	if filepath.Dir(module) == l.dir() {
 		args = append(args, "--env", "APKERN_PATIENCE="+patience)
 	}
+	args = append(args, strings.Fields(m.vm)...)
 	return append(args, "--", filepath.Join(l.root, "build", "guest.test"),
-		"-test.v", "-test.run", pattern(test))
+		"-test.v", "-test.run", pattern(m.guard))
 }
 
 // pattern returns the -test.run pattern for exactly one test or subtest.

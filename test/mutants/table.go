@@ -6,6 +6,7 @@ type mutant struct {
 	breaks string // what it breaks, for people
 	guard  string // the guest test, or subtest, that must notice
 	up     bool   // on a Linux without SMP
+	vm     string // more flags of the machine
 	edits  []edit
 }
 
@@ -262,5 +263,87 @@ var table = []mutant{
 		breaks: "Linux may suspend while CPUs are ours",
 		guard:  "TestElasticSuspend",
 		edits:  []edit{{"module/fail.c", "\t\tif (elastic_suspend())\n", "\t\tif (elastic_suspend() || true)\n"}},
+	},
+	{
+		name:   "selectors-of-the-last-switch",
+		breaks: "selectors that user mode loaded since the last context switch are lost away",
+		guard:  "TestHostileCode",
+		edits: []edit{{"module/decline.c", "\tsavesegment(fs, fs);\n\tsavesegment(gs, gs);\n",
+			"\tfs = current->thread.fsindex;\n\tgs = current->thread.gsindex;\n"}},
+	},
+	{
+		name:   "trap-not-recorded",
+		breaks: "a debug trap taken away leaves the number of the trap before in the signal's context",
+		guard:  "TestHostileCode",
+		edits:  []edit{{"module/visit.c", "\tcurrent->thread.trap_nr = X86_TRAP_DB;\n", ""}},
+	},
+	{
+		name:   "trap-not-forced",
+		breaks: "a debug trap taken away does not kill a thread that blocks its signal",
+		guard:  "TestHostileRegisters/sigreturn",
+		edits:  []edit{{"module/visit.c", "\tforce_delivery(SIGTRAP);\n", ""}},
+	},
+	{
+		name:   "any-pages-shown",
+		breaks: "a mapping of the device shows the pages behind its end",
+		guard:  "TestFuzzDevice",
+		edits:  []edit{{"module/dev.c", "\tif (n >= (unsigned long)apk_nr_cpus * PAGES_PER_CPU)\n\t\treturn NULL;\n", "\tn %= apk_nr_cpus * PAGES_PER_CPU;\n"}},
+	},
+	{
+		name:   "flags-ignored",
+		breaks: "a request with flags that do not exist is served",
+		guard:  "TestFuzzDevice",
+		edits:  []edit{{"module/dev.c", " || a.version != APKERN_VERSION || a.flags)", " || a.version != APKERN_VERSION)"}},
+	},
+	{
+		name:   "stacks-not-cleared",
+		breaks: "registers of the thread before lie on the trap stack while another one runs",
+		guard:  "TestNothingLeftOnStacks",
+		edits:  []edit{{"kernel/slot/regs.go", "\tforget(f)\n", ""}},
+	},
+	{
+		name:   "slots-not-cleared",
+		breaks: "a slot keeps the registers of a thread that has ended",
+		guard:  "TestSlotsAreCleared",
+		edits:  []edit{{"module/slot.c", "\t\tmemzero_explicit(pages[index], SLOT_SIZE);\n", "\t\tbarrier();\n"}},
+	},
+	{
+		name:   "stacks-executable",
+		breaks: "pages of the window are both writable and executable",
+		guard:  "TestNothingElseMapped",
+		edits:  []edit{{"module/memory.c", "phys | bits | PT_PRESENT | PT_USED | PT_NX;", "phys | bits | PT_PRESENT | PT_USED;"}},
+	},
+	{
+		name:   "no-share",
+		breaks: "the threads of one user may take all slots",
+		guard:  "TestUserShare",
+		edits:  []edit{{"module/slot.c", "taken_by(uid) < most", "taken_by(uid) < apk_param_slots"}},
+	},
+	{
+		name:   "share-of-the-user-before",
+		breaks: "a thread that became another user's keeps the slot that the first one paid for",
+		guard:  "TestUserShare",
+		edits:  []edit{{"module/thread.c", "if (t->slot >= 0 && slot_paid(t->slot))", "if (t->slot >= 0)"}},
+	},
+	{
+		name:   "capability-of-namespace",
+		breaks: "who is root of a user namespace of its own has no share",
+		guard:  "TestUserShare",
+		edits: []edit{{"module/slot.c", "has_capability_noaudit(current, CAP_SYS_RESOURCE)",
+			"ns_capable_noaudit(current_user_ns(), CAP_SYS_RESOURCE)"}},
+	},
+	{
+		name:   "siblings-taken",
+		breaks: "a CPU that shares its core with one of Linux's is taken",
+		guard:  "TestSiblings",
+		vm:     "--threads=2 --cpu=max,vendor=GenuineIntel",
+		edits:  []edit{{"module/enumerate.c", "\t\tif (!s->chosen && (!off || linux_has(s->linux_cpu)))\n", "\t\tif (!s->chosen && s->apicid)\n"}},
+	},
+	{
+		name:   "smt-policy-ignored",
+		breaks: "second threads are taken although SMT is switched off",
+		guard:  "TestSMTOff",
+		vm:     "--threads=2 --cpu=max,vendor=GenuineIntel --append=nosmt",
+		edits:  []edit{{"module/enumerate.c", "thread_bits(), smt_off());", "thread_bits(), !cpu_smt_possible());"}},
 	},
 }
