@@ -36,7 +36,7 @@ func TestMirrorNotices(t *testing.T) {
 		{"handover.h", "#define APK_VEC_TIMER	0xe4", "#define APK_VEC_TICK	0xe4", "APK_VEC_TICK has no Go constant"},
 		{"handover.h", "#define APK_VEC_TIMER	0xe4", "", "VecTimer is not in"},
 		{"handover.h", "	APK_READY,", "	APK_READY = 7,", "APK_READY is 0x7"},
-		{"counters.h", `	X(STOLEN, "stolen", "of these, taken from another CPU's queue")	\` + "\n", "", "APK_C_SYSCALL is 0x1"},
+		{"counters.h", `	X(STOLEN, "stolen", "of these, threads that last ran on another CPU") \` + "\n", "", "APK_C_SYSCALL is 0x1"},
 		{"apkern.h", "_IOW(APKERN_IOC, 1,", "_IOWR(APKERN_IOC, 1,", "APKERN_IOC_ADOPT is 0xc0306b01"},
 		{"apkern.h", "__u32 slots_used;", "__u32 slots_used, more[2];", "APKERN_IOC_INFO is 0xc0286b03"},
 		{"apkern.h", `"/dev/apkern"`, `"/dev/apk"`, `APKERN_DEVICE is "/dev/apk"`},

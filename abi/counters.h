@@ -12,7 +12,7 @@
 /* Kept by the application kernel, for each application CPU. */
 #define APK_CPU_COUNTERS(X)						\
 	X(RUN, "run", "threads put on the CPU")				\
-	X(STOLEN, "stolen", "of these, taken from another CPU's queue")	\
+	X(STOLEN, "stolen", "of these, threads that last ran on another CPU") \
 	X(SYSCALL, "syscall", "homecomings for a system call")		\
 	X(FAULT, "fault", "page faults sent home to be served")		\
 	X(EXCEPTION, "exception", "homecomings for another exception")	\
@@ -34,7 +34,9 @@
 	X(MCE, "mce", "machine checks")					\
 	X(USER_CYCLES, "user_cycles", "TSC cycles spent in user mode")	\
 	X(IDLE_CYCLES, "idle_cycles", "TSC cycles spent with nothing to run") \
-	X(HELD, "held", "times user mode waited for a hold to end")
+	X(HELD, "held", "times user mode waited for a hold to end")	\
+	X(YIELD, "yield", "time slices cut short for a thread that had run less") \
+	X(OVERDUE, "overdue", "threads put on the CPU because they had waited too long")
 
 /* Kept by the module: the home side. */
 #define APK_HOME_COUNTERS(X)						\
@@ -59,7 +61,8 @@
 	X(BIND, "bind", "address spaces bound")				\
 	X(STAY, "stay", "times a thread was told to stay home for a while") \
 	X(KILLED, "killed", "threads killed because their CPU failed")	\
-	X(HOLD, "hold", "holds: changes that need application CPUs out of user mode")
+	X(HOLD, "hold", "holds: changes that need application CPUs out of user mode") \
+	X(HOME_TURN, "home_turn", "came home, ready, for a turn: application CPUs were full")
 
 /* Why a visit was not made; also kept by the module. */
 #define APK_DECLINES(X)							\

@@ -8,7 +8,7 @@ type Counter struct{ Name, Meaning string }
 // Counters kept by the application kernel, for each application CPU.
 const (
 	CRun        = iota // threads put on the CPU
-	CStolen            // of these, taken from another CPU's queue
+	CStolen            // of these, threads that last ran on another CPU
 	CSyscall           // homecomings for a system call
 	CFault             // page faults sent home to be served
 	CException         // homecomings for another exception
@@ -31,13 +31,15 @@ const (
 	CUserCycles        // TSC cycles spent in user mode
 	CIdleCycles        // TSC cycles spent with nothing to run
 	CHeld              // times user mode waited for a hold to end
+	CYield             // time slices cut short for a thread that had run less
+	COverdue           // threads put on the CPU because they had waited too long
 	CPUCounterCount
 )
 
 // CPUCounters names them.
 var CPUCounters = [CPUCounterCount]Counter{
 	{"run", "threads put on the CPU"},
-	{"stolen", "of these, taken from another CPU's queue"},
+	{"stolen", "of these, threads that last ran on another CPU"},
 	{"syscall", "homecomings for a system call"},
 	{"fault", "page faults sent home to be served"},
 	{"exception", "homecomings for another exception"},
@@ -60,6 +62,8 @@ var CPUCounters = [CPUCounterCount]Counter{
 	{"user_cycles", "TSC cycles spent in user mode"},
 	{"idle_cycles", "TSC cycles spent with nothing to run"},
 	{"held", "times user mode waited for a hold to end"},
+	{"yield", "time slices cut short for a thread that had run less"},
+	{"overdue", "threads put on the CPU because they had waited too long"},
 }
 
 // Counters kept by the module.
@@ -86,6 +90,7 @@ const (
 	HStay                 // times a thread was told to stay home for a while
 	HKilled               // threads killed because their CPU failed
 	HHold                 // holds: changes that need application CPUs out of user mode
+	HHomeTurn             // came home, ready, for a turn: application CPUs were full
 	HomeCounterCount
 )
 
@@ -113,6 +118,7 @@ var HomeCounters = [HomeCounterCount]Counter{
 	{"stay", "times a thread was told to stay home for a while"},
 	{"killed", "threads killed because their CPU failed"},
 	{"hold", "holds: changes that need application CPUs out of user mode"},
+	{"home_turn", "came home, ready, for a turn: application CPUs were full"},
 }
 
 // Counters why a visit was not made.

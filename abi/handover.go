@@ -15,11 +15,10 @@ const HandoverVersion = 1
 
 // Capacities.
 const (
-	MaxCPUs   = 256 // application CPUs
-	MaxSlots  = 1024
-	CPUWords  = MaxCPUs / 64
-	TopUser   = 256 // entries of the user half of a top-level table
-	RunqCells = 256
+	MaxCPUs  = 256 // application CPUs
+	MaxSlots = 1024
+	CPUWords = MaxCPUs / 64
+	TopUser  = 256 // entries of the user half of a top-level table
 )
 
 // Addresses in an application CPU's own top-level table; Win* are offsets
@@ -133,6 +132,7 @@ const (
 	EvPreempt
 	EvPark
 	EvFatal
+	EvTurn
 )
 
 // Slot layout in its four pages.
@@ -194,25 +194,11 @@ type Head struct {
 	Phys     uint64
 	Since    uint64
 	CPUs     [CPUWords]uint64
-	Brief    uint32
-	_        [15]uint32
-}
-
-// Cell is struct apk_cell.
-type Cell struct {
-	_    structs.HostLayout
-	Seq  uint32
-	Slot uint32
-}
-
-// Runq is struct apk_runq.
-type Runq struct {
-	_    structs.HostLayout
-	Head uint32
-	_    [15]uint32
-	Tail uint32
-	_    [15]uint32
-	Cell [RunqCells]Cell
+	VRuntime uint64
+	Queued   uint64
+	Weight   uint32
+	Fresh    uint32
+	_        [10]uint32
 }
 
 // What a CPU is doing (enum apk_cpustate).
@@ -252,7 +238,7 @@ type CPUHead struct {
 	_        [9]uint32
 }
 
-// Global is struct apk_global without its run queues, which follow it.
+// Global is struct apk_global.
 type Global struct {
 	_           structs.HostLayout
 	Version     uint32
@@ -264,7 +250,9 @@ type Global struct {
 	PollCycles  uint64
 	SliceCycles uint64
 	Held        uint64
-	_           [4]uint64
+	Level       uint64
+	_           uint64
+	Ready       [MaxSlots / 64]uint64
 	Head        [MaxSlots]Head
 	CPU         [MaxCPUs]CPUHead
 }

@@ -63,7 +63,7 @@ typedef uint64_t u64;
 #define APK_LINES_MAX	0x200000
 
 /* Interrupt vectors on application CPUs. Others are acknowledged and ignored. */
-#define APK_VEC_WAKE	0xe0	/* look at your run queue and command */
+#define APK_VEC_WAKE	0xe0	/* look at the ready threads and your command */
 #define APK_VEC_FLUSH	0xe1	/* flush_req went up */
 #define APK_VEC_RECALL	0xe2	/* a head's recall was set */
 #define APK_VEC_RESCHED	0xe3	/* somebody waits behind the running thread */
@@ -132,9 +132,10 @@ enum apk_event {
 	APK_EV_EXCEPTION,	/* regs.vector; rip at the instruction, but after it for #DB (dr6) */
 	APK_EV_RECALL,		/* Linux asked */
 	APK_EV_RSEQ,		/* another thread ran, or the CPU changed, inside a restartable sequence */
-	APK_EV_PREEMPT,		/* slice over and not requeued on the CPU */
+	APK_EV_PREEMPT,		/* may not run on the CPU that took it */
 	APK_EV_PARK,		/* the CPU is being given back */
 	APK_EV_FATAL,		/* the application kernel failed; the registers are exact */
+	APK_EV_TURN,		/* home withdrew it, ready, to run it for a turn */
 };
 
 /*
@@ -180,7 +181,7 @@ struct apk_space {
 /* What states a slot's head can be in. Bits 8..31 of head.state hold the CPU index in AWAY. */
 enum apk_state {
 	APK_HOME,		/* home owns the thread */
-	APK_READY,		/* in a run queue; READY -> AWAY by the CPU, READY -> HOME by home, both by compare-and-swap */
+	APK_READY,		/* waits, with its bit in global.ready; READY -> AWAY by a CPU, READY -> HOME by home, both by compare-and-swap */
 	APK_AWAY,		/* runs on a CPU, which alone leaves this state: -> EVENT or, time slice over, -> READY */
 	APK_EVENT,		/* back with home: slot.event. -> HOME, or -> READY when a fault was served */
 };
@@ -196,36 +197,20 @@ struct apk_head {
 	u64 phys;		/* of the slot; constant while the slot exists */
 	u64 since;		/* TSC when it last began to run; 0 while it does not. For home's accounting */
 	u64 cpus[APK_CPU_WORDS]; /* CPU indexes it may run on */
-	u32 brief;		/* its last stay was far shorter than a slice, written by the CPU: it may interrupt one */
-	u32 pad[15];
+	u64 vruntime;		/* what it has run: TSC cycles, times 1024, by weight. Written by who owns the slot */
+	u64 queued;		/* TSC when it became ready, written before that */
+	u32 weight;		/* Linux's for its priority, 1024 for nice 0. Home may change it any time */
+	u32 fresh;		/* home: it has no past, vruntime means nothing. The CPU that first runs it clears it */
+	u32 pad[10];
 };
 
 /*
- * A run queue: bounded, many producers (home, the CPU itself), many consumers
- * (the CPU, idle CPUs that steal). Ticket scheme: cell.seq == position: free
- * for the producer with that ticket; == position + 1: filled; consuming sets
- * it to position + cells. An entry is a hint: who pops it must win the
- * compare-and-swap READY -> AWAY, else drops the entry.
+ * What a CPU is doing: cpuhead.state, written by the CPU. Home writes DOWN and FAILED when it has
+ * stopped it; who wakes it for a thread makes HALT POLL, by compare-and-swap.
  */
-#define APK_RUNQ_CELLS	256
-
-struct apk_cell {
-	u32 seq;
-	u32 slot;
-};
-
-struct apk_runq {
-	u32 head;		/* next position to consume */
-	u32 pad0[15];
-	u32 tail;		/* next position to produce */
-	u32 pad1[15];
-	struct apk_cell cell[APK_RUNQ_CELLS];
-};
-
-/* What a CPU is doing: cpuhead.state, written by the CPU (home writes DOWN and FAILED when it has stopped it). */
 enum apk_cpustate {
 	APK_CPU_DOWN,		/* not started, or stopped by INIT */
-	APK_CPU_POLL,		/* nothing to run, looks at its queue */
+	APK_CPU_POLL,		/* nothing to run, looks for a ready thread */
 	APK_CPU_HALT,		/* nothing to run, sleeps: needs APK_VEC_WAKE (or a write to wake under MWAIT) */
 	APK_CPU_RUN,		/* runs a thread */
 	APK_CPU_PARKED,		/* obeyed APK_CMD_PARK: no address space loaded, interrupts off, halted */
@@ -274,10 +259,15 @@ struct apk_global {
 	 * number, and that of its space, is 0.
 	 */
 	u64 held;
-	u64 pad[4];
+	u64 level;		/* the highest level of a CPU: see docs/scheduling.md; CPUs raise it by compare-and-swap */
+	u64 pad;
+	/*
+	 * Bit: that slot may be READY. Who makes it ready sets the bit first, who takes it out
+	 * of READY clears it afterwards; both locked.
+	 */
+	u64 ready[APK_MAX_SLOTS / 64];
 	struct apk_head head[APK_MAX_SLOTS];
 	struct apk_cpuhead cpu[APK_MAX_CPUS];
-	struct apk_runq runq[];	/* [cpus] */
 };
 
 /* Features home found and wants mirrored: apk_cpu.features. */
@@ -321,7 +311,7 @@ enum apk_fatal_kind {
 
 /* One CPU's configuration, filled by home before the start; one page. */
 struct apk_cpu {
-	u32 index;		/* in global.cpu[] and runq[] */
+	u32 index;		/* in global.cpu[] */
 	u32 linux_cpu;
 	u32 apicid;
 	u32 features;		/* APK_F_* */

@@ -202,7 +202,7 @@ void acpu_init(struct acpu *a, unsigned int index, const struct candidate *c)
 {
 	*a = (struct acpu){
 		.index = index, .linux_cpu = c->linux_cpu, .apicid = c->apicid,
-		.head = &apk_global->cpu[index], .runq = &apk_global->runq[index],
+		.head = &apk_global->cpu[index],
 	};
 }
 

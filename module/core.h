@@ -31,10 +31,10 @@ enum acpu_state {
  * the boot CPU, and its place and its numbers are constant while the module is
  * loaded. state and was_online are changed by elastic.c and acpu.c under the lock
  * of the former. cfg, stat and log come when the CPU is first taken and stay;
- * head and runq are always there.
+ * head is always there.
  */
 struct acpu {
-	unsigned int index;		/* in apk_cpus[], global->cpu[], global->runq[] */
+	unsigned int index;		/* in apk_cpus[], global->cpu[] */
 	unsigned int linux_cpu;		/* Linux's number, or one above all of Linux's */
 	u32 apicid;
 	u32 state;			/* enum acpu_state; READ_ONCE/WRITE_ONCE */
@@ -48,7 +48,6 @@ struct acpu {
 	struct apk_stat *stat;
 	struct apk_log *log;
 	struct apk_cpuhead *head;
-	struct apk_runq *runq;
 	struct acpu_pages *pages;	/* memory.c: everything mapped in its window */
 };
 
@@ -123,7 +122,7 @@ void image_exit(void);
 u64 image_entry(void);
 
 /* memory.c: page tables, the window, the global region, slots. Process context unless said. */
-int memory_init(unsigned int cpus);	/* allocates apk_global, apk_home */
+int memory_init(void);	/* allocates apk_global, apk_home */
 void memory_exit(void);
 int memory_cpu_init(struct acpu *a);	/* a->cfg, stat and log, once; then all as zero as at a start, but stat and log */
 void memory_cpu_exit(struct acpu *a);
@@ -192,6 +191,9 @@ void thread_wake_all(void);		/* a CPU failed: look again; any context */
 void thread_cpus_changed(void);		/* where threads may be has changed: all come home and leave again; any context */
 bool thread_waits_for(unsigned int cpu);	/* is one on that CPU, by index, or ready or away with leave to run there? */
 bool thread_running(unsigned int slot, pid_t *pid, char comm[TASK_COMM_LEN]);	/* for sysfs; process context */
+
+/* ready.c: how many threads wait that the CPU with that index may run. Any context. */
+unsigned int ready_count(unsigned int cpu);
 
 /* visit.c */
 void visit_work(struct callback_head *work);

@@ -70,7 +70,7 @@ MODULE_PARM_DESC(affinity, "1: a thread visits only CPUs in its affinity mask (d
  * lock around it, publish_times() and retract() hold it too.
  */
 unsigned int apk_param_poll_us = 50;
-unsigned int apk_param_slice_us = 10000;
+unsigned int apk_param_slice_us = 4000;
 
 static void set_times(void)
 {
@@ -104,7 +104,7 @@ static const struct kernel_param_ops slice_ops = { .set = set_slice, .get = para
 module_param_cb(poll_us, &poll_ops, &apk_param_poll_us, 0644);
 MODULE_PARM_DESC(poll_us, "how long either side polls before it sleeps, in microseconds, 0 to 100000 (default 50)");
 module_param_cb(slice_us, &slice_ops, &apk_param_slice_us, 0644);
-MODULE_PARM_DESC(slice_us, "time slice when threads outnumber application CPUs, in microseconds, 100 to 10000000 (default 10000)");
+MODULE_PARM_DESC(slice_us, "time slice when threads outnumber application CPUs, in microseconds, 100 to 10000000 (default 4000)");
 
 /*
  * Whether the LOCK prefix below is still there. Linux patches it away at load,
@@ -146,7 +146,7 @@ static void nothing(void)
 
 static int region_init(void)
 {
-	int err = memory_init(enumerate_count());
+	int err = memory_init();
 
 	if (err)
 		return err;

@@ -31,7 +31,6 @@ struct acpu_pages {
 	unsigned int count;
 };
 
-static size_t global_size;
 static u64 *identity;		/* the entry of idle_top that maps the trampoline, as a table */
 static void *identity_page[4];
 
@@ -40,33 +39,20 @@ static unsigned int count_pages(size_t bytes)
 	return DIV_ROUND_UP(bytes, PAGE_SIZE);
 }
 
-#define GLOBAL_SIZE(cpus) (sizeof(struct apk_global) + (cpus) * sizeof(struct apk_runq))
-
-static void init_runqs(unsigned int cpus)
-{
-	unsigned int c, i;
-
-	for (c = 0; c < cpus; c++)
-		for (i = 0; i < APK_RUNQ_CELLS; i++)
-			apk_global->runq[c].cell[i].seq = i;
-}
-
-int memory_init(unsigned int cpus)
+int memory_init(void)
 {
 	BUILD_BUG_ON(sizeof(struct apk_cpu) > PAGE_SIZE);
 	BUILD_BUG_ON(sizeof(struct apk_stat) > PAGE_SIZE);
 	BUILD_BUG_ON(sizeof(struct apk_home_stat) > PAGE_SIZE);
 	BUILD_BUG_ON(sizeof(struct apk_log) > 4 * PAGE_SIZE);
-	BUILD_BUG_ON(GLOBAL_SIZE(APK_MAX_CPUS) > APK_WIN_GLOBAL_MAX);
+	BUILD_BUG_ON(sizeof(struct apk_global) > APK_WIN_GLOBAL_MAX);
 
-	global_size = GLOBAL_SIZE(cpus);
 	apk_home = (void *)get_zeroed_page(GFP_KERNEL);
-	apk_global = vzalloc(PAGE_ALIGN(global_size));
+	apk_global = vzalloc(PAGE_ALIGN(sizeof(*apk_global)));
 	if (!apk_home || !apk_global) {
 		memory_exit();
 		return -ENOMEM;
 	}
-	init_runqs(cpus);
 	apk_global->version = APK_HANDOVER_VERSION;
 	apk_global->tsc_khz = tsc_khz;
 	return 0;
@@ -197,7 +183,7 @@ static int map_shared(struct acpu_pages *p)
 	for (i = 0; i < count_pages(sizeof(*p->log)); i++)
 		map(p, APK_WIN_LOG + i * PAGE_SIZE, virt_to_phys(p->log) + i * PAGE_SIZE,
 		    PT_WRITE | PT_GLOBAL);
-	for (i = 0; i < count_pages(global_size); i++)
+	for (i = 0; i < count_pages(sizeof(*apk_global)); i++)
 		map(p, APK_WIN_GLOBAL + i * PAGE_SIZE,
 		    PFN_PHYS(vmalloc_to_pfn((void *)apk_global + i * PAGE_SIZE)),
 		    PT_WRITE | PT_GLOBAL);

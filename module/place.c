@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where a ready thread goes: the CPU it last ran on if that is idle, since its
- * address space is probably still loaded there, else one that polls, else one
- * that sleeps, else the shortest queue. Idle CPUs steal, so a choice that
- * turns out wrong costs time, never progress.
+ * Where a ready thread goes. All CPUs take from one set of ready threads
+ * (ready.c); what is decided here is who is told: the CPU it last ran on if that
+ * is idle, since its address space is probably still loaded there, else one that
+ * polls, else one that sleeps. With none idle, all that may run it take turns
+ * from now on, and the one whose thread is furthest ahead is interrupted at once.
  */
 #include "thread.h"
 
@@ -33,127 +34,135 @@ static bool allowed(const struct apk_head *h, unsigned int i)
 
 static u32 cpu_state(unsigned int i)
 {
-	return READ_ONCE(apk_cpus[i].head->state);
+	return __atomic_load_n(&apk_cpus[i].head->state, __ATOMIC_SEQ_CST);
 }
 
-static u32 waiting(unsigned int i)
+/* The allowed CPU in that state that is to be preferred; apk_nr_cpus: there is none. */
+static unsigned int find(const struct apk_head *h, u32 state)
 {
-	struct apk_runq *q = apk_cpus[i].runq;
-
-	return READ_ONCE(q->tail) - READ_ONCE(q->head);
-}
-
-static bool idle(unsigned int i)
-{
-	u32 state = cpu_state(i);
-
-	return (state == APK_CPU_POLL || state == APK_CPU_HALT) && !waiting(i);
-}
-
-/* Lower is better. */
-static u32 rank(unsigned int i)
-{
-	if (idle(i))
-		return cpu_state(i) == APK_CPU_POLL ? 0 : 1;
-	return 2 + waiting(i);
-}
-
-struct acpu *place_choose(struct apk_head *h)
-{
-	u32 last = READ_ONCE(h->last), best_rank = U32_MAX, r;
-	struct acpu *best = NULL;
+	u32 last = READ_ONCE(h->last);
 	unsigned int i;
 
-	if (last < apk_nr_cpus && allowed(h, last) && idle(last))
-		return &apk_cpus[last];
+	if (last < apk_nr_cpus && allowed(h, last) && cpu_state(last) == state)
+		return last;
+	for (i = 0; i < apk_nr_cpus && !(allowed(h, i) && cpu_state(i) == state); i++)
+		;
+	return i;
+}
+
+struct acpu *place_expect(const struct apk_head *h)
+{
+	static const u32 order[] = { APK_CPU_POLL, APK_CPU_HALT, APK_CPU_RUN };
+	u32 last = READ_ONCE(h->last), state;
+	unsigned int i, n;
+
+	if (last < apk_nr_cpus && allowed(h, last)) {
+		state = cpu_state(last);
+		if (state == APK_CPU_POLL || state == APK_CPU_HALT)
+			return &apk_cpus[last];
+	}
+	for (n = 0; n < ARRAY_SIZE(order); n++) {
+		i = find(h, order[n]);
+		if (i < apk_nr_cpus)
+			return &apk_cpus[i];
+	}
+	return NULL;
+}
+
+/* False: it does not sleep any more, and looks, or was woken for another thread. */
+static bool rouse(unsigned int i)
+{
+	struct acpu *a = &apk_cpus[i];
+	u32 state = APK_CPU_HALT;
+
+	if (!__atomic_compare_exchange_n(&a->head->state, &state, APK_CPU_POLL, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return false;
+	if (a->cfg->features & APK_F_MWAIT)
+		__atomic_fetch_add(&a->head->wake, 1, __ATOMIC_SEQ_CST);
+	else
+		acpu_ipi(a, APK_VEC_WAKE);
+	return true;
+}
+
+/* Is an idle CPU there that takes the thread, woken if need be? */
+static bool idle_takes(const struct apk_head *h)
+{
+	u32 last = READ_ONCE(h->last);
+	unsigned int i;
+
+	if (last < apk_nr_cpus && allowed(h, last) && rouse(last))
+		return true;
+	if (find(h, APK_CPU_POLL) < apk_nr_cpus)
+		return true;
 	for (i = 0; i < apk_nr_cpus; i++) {
-		if (!allowed(h, i))
+		if (allowed(h, i) && rouse(i))
+			return true;
+	}
+	return false;
+}
+
+/* No CPU is idle: which of those that run is to be asked to give way. */
+static unsigned int furthest_ahead(const struct apk_head *h)
+{
+	s64 most = (s64)(READ_ONCE(apk_global->slice_cycles) / 4), lead;
+	unsigned int i, best = apk_nr_cpus;
+
+	for (i = 0; i < apk_nr_cpus; i++) {
+		if (!allowed(h, i) || cpu_state(i) != APK_CPU_RUN)
 			continue;
-		r = rank(i);
-		if (r < best_rank || (r == best_rank && i == last)) {
-			best_rank = r;
-			best = &apk_cpus[i];
+		lead = fair_lead(&apk_cpus[i], h);
+		if (lead > most) {
+			most = lead;
+			best = i;
 		}
 	}
 	return best;
 }
 
-/* The producer's side of the ticket scheme in handover.h. */
-static bool push(struct apk_runq *q, u32 slot)
+/*
+ * After the thread became ready, with a full barrier in between: a CPU publishes
+ * HALT, or RUN without ticking, likewise before it looks for ready threads. So
+ * either it finds the thread, or its state is seen here. False: no CPU is idle.
+ */
+static bool notify(const struct apk_head *h)
 {
-	u32 pos = __atomic_load_n(&q->tail, __ATOMIC_RELAXED);
+	unsigned int i, target;
 
-	for (;;) {
-		struct apk_cell *c = &q->cell[pos % APK_RUNQ_CELLS];
-		s32 diff = __atomic_load_n(&c->seq, __ATOMIC_ACQUIRE) - pos;
-
-		if (diff < 0)
-			return false;
-		if (diff > 0) {
-			pos = __atomic_load_n(&q->tail, __ATOMIC_RELAXED);
-			continue;
-		}
-		if (__atomic_compare_exchange_n(&q->tail, &pos, pos + 1, false,
-						__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-			c->slot = slot;
-			__atomic_store_n(&c->seq, pos + 1, __ATOMIC_RELEASE);
-			return true;
-		}
-	}
-}
-
-static void rouse(struct acpu *a)
-{
-	if (a->cfg->features & APK_F_MWAIT)
-		__atomic_fetch_add(&a->head->wake, 1, __ATOMIC_SEQ_CST);
-	else
-		acpu_ipi(a, APK_VEC_WAKE);
-}
-
-/* After an entry went into a's queue: see that somebody looks at it. */
-static void notify(struct acpu *a, struct apk_head *h)
-{
-	unsigned int i;
-
-	mb();	/* the entry before the state: the CPU publishes HALT, then looks at the queues */
-	switch (cpu_state(a->index)) {
-	case APK_CPU_HALT:
-		rouse(a);
-		return;
-	case APK_CPU_RUN:
-		if (!READ_ONCE(a->head->ticking))
-			acpu_ipi(a, APK_VEC_RESCHED);
-		break;
-	}
+	if (idle_takes(h))
+		return true;
+	target = furthest_ahead(h);
+	if (target < apk_nr_cpus)
+		acpu_ipi(&apk_cpus[target], APK_VEC_RESCHED);
 	for (i = 0; i < apk_nr_cpus; i++) {
-		if (i != a->index && allowed(h, i) && cpu_state(i) == APK_CPU_HALT) {
-			rouse(&apk_cpus[i]);	/* to steal it */
-			return;
-		}
+		if (i != target && allowed(h, i) && cpu_state(i) == APK_CPU_RUN &&
+		    !READ_ONCE(apk_cpus[i].head->ticking))
+			acpu_ipi(&apk_cpus[i], APK_VEC_WAKE);
 	}
+	return false;
 }
 
-bool place_ready(struct thread *t, struct apk_head *h, struct acpu **cpu)
+bool place_ready(struct thread *t, const struct apk_head *h)
 {
-	struct acpu *a = *cpu;
 	unsigned long flags;
-	unsigned int i;
-	bool done;
+	bool idle;
 
-	/* Once READY it may run at once: nothing of the slot is touched after this. */
-	__atomic_store_n(&h->state, APK_READY, __ATOMIC_SEQ_CST);
-	/* A producer that is held up between ticket and entry would hold up the consumers. */
-	local_irq_save(flags);
-	done = push(a->runq, t->slot);
-	for (i = 0; !done && i < apk_nr_cpus; i++) {
-		a = &apk_cpus[i];
-		done = allowed(h, i) && push(a->runq, t->slot);
-	}
-	if (done)
-		notify(a, h);
+	/* Once ready it may run at once: of the slot nothing is touched after this. */
+	local_irq_save(flags);	/* so that it is not ready and unknown for a time slice of Linux's */
+	ready_add(t->slot);
+	mb();
+	idle = notify(h);
 	local_irq_restore(flags);
-	*cpu = a;
-	if (!done)
-		__atomic_store_n(&h->state, APK_HOME, __ATOMIC_SEQ_CST);
-	return done;
+	return idle;
+}
+
+bool place_full(const struct apk_head *h)
+{
+	unsigned int i;
+
+	for (i = 0; i < apk_nr_cpus; i++) {
+		if (allowed(h, i) && cpu_state(i) != APK_CPU_RUN)
+			return false;
+	}
+	return true;
 }

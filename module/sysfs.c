@@ -214,11 +214,7 @@ static ssize_t comm_show(struct kobject *kobj, struct kobj_attribute *attr, char
 
 static ssize_t waiting_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	const struct apk_runq *q = cpu_of(kobj)->runq;
-	u32 head = READ_ONCE(q->head), tail = READ_ONCE(q->tail);
-
-	/* The head may have moved on between the two readings. */
-	return sysfs_emit(buf, "%d\n", max((s32)(tail - head), 0));
+	return sysfs_emit(buf, "%u\n", ready_count(cpu_of(kobj)->index));
 }
 
 static ssize_t space_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)

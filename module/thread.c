@@ -145,6 +145,7 @@ int thread_take_slot(struct thread *t)
 		return ret;
 	t->slot = index;
 	t->credited = 0;
+	fair_begin(&apk_global->head[index]);
 	WRITE_ONCE(slot_owner[index], t);
 	return 0;
 }
@@ -339,6 +340,11 @@ bool thread_waits_for(unsigned int cpu)
 	return false;
 }
 
+struct thread *thread_in(unsigned int slot)
+{
+	return READ_ONCE(slot_owner[slot]);
+}
+
 unsigned int thread_count(void)
 {
 	return atomic_read(&adopted);
@@ -405,6 +411,7 @@ void thread_exit(void)
 {
 	probe_exit();
 	hook_exit();
+	turn_exit();
 	cancel_work_sync(&spare_work);
 	while (spares)
 		kfree(spare[--spares]);

@@ -55,6 +55,10 @@ struct thread {
 	bool at_exec;			/* adopted only when it next executes a program */
 	bool pinned;			/* cpus is not all */
 	bool moved;			/* by anybody: come home, and leave again at once; see thread_move() */
+	bool invited;			/* by anybody: if it is ready, home has a CPU for it; see turn.c */
+	bool turn;			/* at home for a turn: the next two */
+	unsigned long turn_until;	/* jiffies */
+	u64 turn_from;			/* its CPU time, in ns, when it began */
 	int slot;			/* -1: none */
 	struct space *space;		/* NULL: none bound */
 	u64 cpus[APK_CPU_WORDS];	/* indexes of application CPUs asked for */
@@ -69,6 +73,7 @@ struct thread {
 };
 
 /* thread.c */
+struct thread *thread_in(unsigned int slot);	/* in an RCU read section; NULL: nobody */
 struct thread *thread_find(struct task_struct *task);	/* in an RCU read section, or for current */
 void thread_inherit(struct task_struct *parent, struct task_struct *child);	/* fork probe */
 void thread_execed(struct task_struct *task);	/* exec probe */
@@ -125,14 +130,38 @@ void visit_call_home(struct apk_head *h);
 
 /*
  * place.c: which application CPU. place_allowed() computes into head.cpus
- * where current may run and says whether there is any; place_ready() makes
- * the slot READY and queues it, at *cpu if there is room and sets *cpu to
- * where; false: every queue is full.
+ * where current may run and says whether there is any; place_expect() guesses
+ * which of them will take it, NULL: all have failed; place_ready() makes the slot
+ * READY and sees that a CPU knows.
  */
 bool place_allowed(struct thread *t, struct apk_head *h);
 bool place_changed(struct thread *t, const struct apk_head *h);	/* since then */
-struct acpu *place_choose(struct apk_head *h);
-bool place_ready(struct thread *t, struct apk_head *h, struct acpu **cpu);
+struct acpu *place_expect(const struct apk_head *h);
+bool place_ready(struct thread *t, const struct apk_head *h);	/* false: no CPU is idle */
+bool place_full(const struct apk_head *h);	/* no CPU that may run it is idle */
+
+/* ready.c: the set of ready threads. ready_count() is in core.h. Any context. */
+void ready_add(unsigned int slot);
+bool ready_withdraw(unsigned int slot);	/* READY -> HOME; false: a CPU has it */
+bool ready_is(unsigned int slot);
+bool ready_any(void);
+
+/*
+ * turn.c: threads that wait run at home when there is nothing else to do. By the
+ * thread itself, but for turn_look().
+ */
+void turn_look(void);
+bool turn_taken(struct thread *t);	/* READY -> HOME: it has been invited */
+void turn_begin(struct thread *t);	/* its time away is credited */
+bool turn_lasts(struct thread *t);
+void turn_end(struct thread *t);	/* it is about to leave */
+void turn_exit(void);
+
+/* fair.c: what a thread is owed. The slot's owner calls; fair_lead() may be called by any. */
+void fair_weigh(const struct task_struct *task, struct apk_head *h);	/* any state */
+void fair_begin(struct apk_head *h);	/* a new thread */
+void fair_charge(struct apk_head *h, u64 ns);	/* it ran at home */
+s64 fair_lead(const struct acpu *a, const struct apk_head *h);
 
 /* account.c: the time away is CPU time of the thread. */
 void account_away(struct thread *t, u64 cycles);

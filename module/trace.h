@@ -8,7 +8,7 @@
 
 #include <linux/tracepoint.h>
 
-/* A thread becomes ready for application CPU cpu (Linux's number). */
+/* A thread becomes ready; cpu is the application CPU that is expected to take it (Linux's number). */
 TRACE_EVENT(apkern_visit,
 	TP_PROTO(unsigned int slot, unsigned int cpu, u64 ip),
 	TP_ARGS(slot, cpu, ip),
@@ -47,7 +47,7 @@ TRACE_EVENT(apkern_home,
 		  __print_symbolic(__entry->event,
 				   { 1, "syscall" }, { 2, "fault" }, { 3, "exception" },
 				   { 4, "recall" }, { 5, "rseq" }, { 6, "preempt" },
-				   { 7, "park" }, { 8, "fatal" }),
+				   { 7, "park" }, { 8, "fatal" }, { 9, "turn" }),
 		  __entry->vector, __entry->ip, __entry->cycles)
 );
 

@@ -37,7 +37,7 @@ struct visit {
 	struct thread *t;
 	struct apk_head *h;
 	struct apk_slot *s;
-	struct acpu *cpu;	/* where home queued it last */
+	unsigned int up;	/* how many CPUs were usable when it was last made ready */
 	u64 cycles;		/* slot.cycles when it began */
 	unsigned long look;	/* jiffies: when others are looked at next */
 	bool wanted;		/* a look said that the thread must come home */
@@ -73,7 +73,10 @@ static bool poll(struct visit *v)
 	return done;
 }
 
-/* The CPU that holds the thread is gone, or the one whose queue it waits in, or that one is about to. */
+/*
+ * The CPU that holds the thread is gone, or the set of those that it may wait for has
+ * changed: one that is gone may have been all that knew of it.
+ */
 static bool stranded(struct visit *v)
 {
 	u32 state = head_state(v->h);
@@ -82,7 +85,7 @@ static bool stranded(struct visit *v)
 	case APK_AWAY:
 		return READ_ONCE(apk_cpus[state >> APK_STATE_CPU_SHIFT].failed);
 	case APK_READY:
-		return !acpu_usable(v->cpu);
+		return acpu_up() != v->up;
 	}
 	return false;
 }
@@ -96,6 +99,7 @@ static bool wanted_home(struct visit *v)
 {
 	if (!v->wanted && !time_before(jiffies, v->look)) {
 		v->look = jiffies + LOOK_PERIOD;
+		fair_weigh(current, v->h);
 		v->wanted = decline_others() || place_changed(v->t, v->h);
 	}
 	return v->wanted;
@@ -125,6 +129,10 @@ static bool wait_for_event(struct visit *v)
 		/* Full barrier: the CPU posts the event, then reads sleeping. */
 		__atomic_store_n(&v->h->sleeping, 1, __ATOMIC_SEQ_CST);
 		arrived = back(v->h);
+		if (!arrived && turn_taken(v->t)) {
+			v->s->event = APK_EV_TURN;
+			arrived = true;
+		}
 		if (arrived || signal_pending(current) || READ_ONCE(current->task_works) ||
 		    READ_ONCE(v->t->moved) || stranded(v))
 			break;
@@ -134,6 +142,8 @@ static bool wait_for_event(struct visit *v)
 		account_away(v->t, account_running(v->h, v->s));
 		if (wanted_home(v))
 			break;
+		if (ready_is(v->t->slot))
+			turn_look();
 	}
 	__set_current_state(TASK_RUNNING);
 	finish_rcuwait(&v->t->wait);
@@ -167,14 +177,12 @@ static bool recall(struct visit *v)
 		if ((state & APK_STATE_MASK) == APK_EVENT)
 			return true;
 		if ((state & APK_STATE_MASK) == APK_READY) {
-			if (__atomic_compare_exchange_n(&h->state, &state, APK_HOME, false,
-							__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-				/* It may have run and been requeued: the slot has its registers. */
-				v->s->event = APK_EV_RECALL;
-				apk_count(APK_H_WITHDRAWN);
-				return true;
-			}
-			continue;
+			if (!ready_withdraw(v->t->slot))
+				continue;
+			/* It may have run and become ready again: the slot has its registers. */
+			v->s->event = APK_EV_RECALL;
+			apk_count(APK_H_WITHDRAWN);
+			return true;
 		}
 		if (stranded(v))
 			return false;
@@ -253,25 +261,33 @@ static bool serve_fault(struct visit *v)
 	return !ret;
 }
 
-/* Makes the slot ready and queued. State HOME or EVENT. */
+/* Makes the slot ready. State HOME or EVENT. */
 static bool send(struct visit *v)
 {
-	bool sent = false;
+	bool sent = false, full = false;
+	struct acpu *expected;
 
 	if (!place_allowed(v->t, v->h))
 		return false;
-	v->cpu = place_choose(v->h);
-	if (!v->cpu)
+	expected = place_expect(v->h);
+	if (!expected)
 		return false;
-	rseq_lend(v->s, v->cpu->linux_cpu);
+	fair_weigh(current, v->h);
+	rseq_lend(v->s, expected->linux_cpu);
+	WRITE_ONCE(v->t->invited, false);
 	__atomic_store_n(&v->h->recall, 0, __ATOMIC_SEQ_CST);
 	space_sync(v->t->space);
-	trace_apkern_visit(v->t->slot, v->cpu->linux_cpu, v->s->regs.rip);
+	trace_apkern_visit(v->t->slot, expected->linux_cpu, v->s->regs.rip);
+	v->up = acpu_up();
 	/* Who moved it, and has waited for RCU readers, finds it ready or it is not sent. */
 	rcu_read_lock();
-	if (!READ_ONCE(v->t->moved))	/* may have been set before recall was cleared: see visit_call_home() */
-		sent = place_ready(v->t, v->h, &v->cpu);
+	if (!READ_ONCE(v->t->moved)) {	/* may have been set before recall was cleared: see visit_call_home() */
+		full = !place_ready(v->t, v->h);
+		sent = true;
+	}
 	rcu_read_unlock();
+	if (full)
+		turn_look();
 	return sent;
 }
 
@@ -357,6 +373,8 @@ static enum apk_home_counter home_counter(u32 event)
 		return APK_H_HOME_PARK;
 	case APK_EV_FATAL:
 		return APK_H_HOME_FAILED;
+	case APK_EV_TURN:
+		return APK_H_HOME_TURN;
 	}
 	return APK_H_HOME_SIGNAL;
 }
@@ -394,6 +412,8 @@ static void come_home(struct visit *v, struct pt_regs *regs)
 	apk_count(home_counter(v->s->event));
 	trace_apkern_home(t->slot, v->s->event, v->s->regs.vector, v->s->regs.rip,
 			  v->s->cycles - v->cycles);
+	if (v->s->event == APK_EV_TURN)
+		turn_begin(t);
 	if (leaves_mm(v->s) || fatal_signal_pending(current))
 		thread_drop_space(t);
 	if (v->s->event == APK_EV_EXCEPTION && v->s->regs.vector == X86_TRAP_DB)
@@ -430,6 +450,7 @@ static int visit(struct thread *t, struct pt_regs *regs)
 	v.s->space_id = space_id(t->space);
 	v.s->space_phys = space_phys(t->space);
 	v.s->event = APK_EV_NONE;
+	turn_end(t);
 	regs_save(v.s, regs);
 	if (!send(&v)) {
 		rseq_return();

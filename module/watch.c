@@ -2,10 +2,10 @@
 /*
  * Finds application CPUs that hang although threads wait for them. One that
  * hangs with a thread is found by whoever recalls that thread or flushes its
- * address space; but a thread that is queued there would wait for good.
+ * address space; but threads that only it may run would wait for good.
  *
  * A healthy CPU is not disturbed: it polls for a fraction of a second and then
- * halts, and one with threads in its queue runs them by turns. Only one that
+ * halts, and one for which threads wait runs them by turns. Only one that
  * has done neither from one look to the next is asked to answer a flush
  * request, and fails when it has not by the following look.
  */
@@ -29,7 +29,7 @@ static DECLARE_DEFERRABLE_WORK(watch_work, look_at_all);
 static bool has_work(struct acpu *a)
 {
 	return READ_ONCE(a->head->state) == APK_CPU_POLL ||
-	       READ_ONCE(a->runq->head) != READ_ONCE(a->runq->tail);
+	       ready_count(a->index);
 }
 
 static void look_at(struct acpu *a, struct look *l)

@@ -31,7 +31,7 @@ type CPU struct {
 	State    string            `json:"state"`            // down, polling, halted, running, parked, failed
 	Thread   int               `json:"thread,omitempty"` // thread id of what runs there; 0: nothing
 	Command  string            `json:"comm,omitempty"`   // its name
-	Waiting  int               `json:"waiting"`          // entries in its run queue
+	Waiting  int               `json:"waiting"`          // ready threads that may run there
 	Fatal    string            `json:"fatal,omitempty"`  // how it failed
 	Counters map[string]uint64 `json:"counters"`
 }

@@ -33,7 +33,7 @@ type Sim struct {
 	CR2, CR3, DR6 uint64
 	GSBase        uint64
 	Selectors     [4]uint32
-	TSC, TSCStep  uint64 // each ReadTSC advances by TSCStep
+	TSC, TSCStep  uint64 // each ReadTSC advances by TSCStep; 0: tests with several goroutines
 	MSR           map[uint32]uint64
 	Leaf          map[uint32][4]uint32 // what CPUID says: EAX, EBX, ECX, EDX
 	Trace         []Op
@@ -106,6 +106,9 @@ func WriteDR6(v uint64) { Machine.DR6 = v }
 
 // ReadTSC advances the clock and returns it.
 func ReadTSC() uint64 {
+	if Machine.TSCStep == 0 {
+		return Machine.TSC
+	}
 	Machine.TSC += Machine.TSCStep
 	return Machine.TSC
 }

@@ -19,32 +19,26 @@ import (
 // loaded and nothing stands against user mode. It is entered with interrupts
 // off and no thread on this CPU; interrupts are on only while the CPU sleeps.
 func Loop() {
-	for {
-		slot, stolen := wait()
-		if run(slot) {
-			if stolen {
-				stat.Inc(abi.CStolen)
-			}
-			return
-		}
+	for !run(wait()) {
 	}
 }
 
-// wait returns the next run queue entry. It polls for a bounded time, because
-// most threads are back within microseconds, and then sleeps between looks.
-func wait() (slot uint32, stolen bool) {
+// wait returns the thread to run next. It polls for a bounded time, because most
+// threads are back within microseconds, and then sleeps between looks.
+func wait() sched.Choice {
 	atomic.StoreUint32(&window.Self().State, abi.CPUPoll)
 	start := cpu.ReadTSC()
 	for {
 		command.Obey(command.Pending())
 		space.Serve()
-		slot, stolen, ok := sched.Next()
+		c, ok := sched.Next()
 		now := cpu.ReadTSC()
 		if ok {
 			stat.Add(abi.CIdleCycles, now-start)
-			return slot, stolen
+			return c
 		}
-		if now-start > atomic.LoadUint64(&window.Global().PollCycles) {
+		sched.Idle()
+		if now-start > atomic.LoadUint64(&window.Global().PollCycles) && !sched.Waiting() {
 			sleep()
 		} else {
 			cpu.Pause()
@@ -52,9 +46,9 @@ func wait() (slot uint32, stolen bool) {
 	}
 }
 
-// sleep halts until home or another CPU sends an interrupt. Who queues a
-// thread looks at cpuhead.state afterwards: it either sees HALT and sends
-// abi.VecWake, or its entry is seen here.
+// sleep halts until home or another CPU sends an interrupt. Who makes a thread
+// ready looks at cpuhead.state afterwards: it either sees HALT and sends
+// abi.VecWake, or the thread is seen here.
 func sleep() {
 	h := window.Self()
 	space.Unload()
@@ -77,5 +71,5 @@ func sleep() {
 
 // wanted says whether there is anything to do.
 func wanted() bool {
-	return sched.Waiting(sched.Own()) != 0 || command.Pending() != abi.CmdNone || space.Pending()
+	return sched.Waiting() || command.Pending() != abi.CmdNone || space.Pending()
 }

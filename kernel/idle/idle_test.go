@@ -16,8 +16,7 @@ import (
 	"apkern/kernel/window"
 )
 
-// machine returns one CPU of two and slot 3, ready to run in space 7 and
-// waiting in the CPU's queue.
+// machine returns one CPU of two and slot 3, ready to run in space 7.
 func machine() (*window.Sim, *window.SlotPages, *abi.Head) {
 	m := window.Reset(2)
 	m.Global.PollCycles = 100
@@ -26,9 +25,8 @@ func machine() (*window.Sim, *window.SlotPages, *abi.Head) {
 	_, phys := m.AddSpace(7)
 	p.Slot.SpaceID, p.Slot.SpacePhys = 7, phys
 	h := &m.Global.Head[3]
-	h.State = abi.Ready
 	h.Last = abi.MaxCPUs
-	sched.Push(&m.Runq[0], 3)
+	sched.Enqueue(3)
 	return m, p, h
 }
 
@@ -75,7 +73,7 @@ func TestThreadsThatDoNotRun(t *testing.T) {
 			m, p, h := machine()
 			tt.set(m, &p.Slot, h)
 			before := p.Slot.Regs
-			if i, _ := wait(); run(i) {
+			if run(sched.Choice{Slot: 3}) {
 				t.Fatal("it runs")
 			}
 			if h.State != tt.state || tt.event != abi.EvNone && p.Slot.Event != tt.event {
@@ -140,13 +138,13 @@ func TestFlushWhileIdle(t *testing.T) {
 func TestNothingIsLostOnTheWayToSleep(t *testing.T) {
 	for _, mwait := range []uint32{0, abi.FMWait} {
 		m, _, _ := machine()
-		sched.Pop(&m.Runq[0])
+		sched.Claim(3, abi.Home)
 		m.Config.Features |= mwait
 		m.Private.Self.Space, m.Global.PollCycles = 9, 0
 		window.MapSpace(0x80000000 + 7*abi.PageSize)
 		cpu.Machine.OnCR3 = func() { // unloading, the step before
 			cpu.Machine.OnCR3 = nil
-			sched.Push(&m.Runq[0], 3)
+			sched.Enqueue(3)
 		}
 		cpu.Machine.OnHalt = func() { t.Fatal("it sleeps with a thread waiting") }
 		Loop()
@@ -156,7 +154,7 @@ func TestNothingIsLostOnTheWayToSleep(t *testing.T) {
 func TestSleep(t *testing.T) {
 	for _, mwait := range []uint32{0, abi.FMWait} {
 		m, _, _ := machine()
-		sched.Pop(&m.Runq[0])
+		sched.Claim(3, abi.Home)
 		m.Config.Features |= mwait
 		slept := 0
 		cpu.Machine.OnHalt = func() {
@@ -165,7 +163,7 @@ func TestSleep(t *testing.T) {
 				t.Errorf("sleeps in state %d with space %d", m.Private.Self.State, m.Private.Self.Space)
 			}
 			if slept == 3 { // woken twice for nothing
-				sched.Push(&m.Runq[0], 3)
+				sched.Enqueue(3)
 			}
 		}
 		Loop()
@@ -208,13 +206,14 @@ func TestParkOnTheWayToUserMode(t *testing.T) {
 }
 
 func TestStolenThreadIsCounted(t *testing.T) {
-	m, _, _ := machine()
-	sched.Pop(&m.Runq[0])
-	sched.Push(&m.Runq[1], 3)
-	m.Global.CPU[1].State = abi.CPURun
-	Loop()
-	if m.Stat.Count[abi.CStolen] != 1 {
-		t.Errorf("counted %d", m.Stat.Count[abi.CStolen])
+	for last, want := range []uint64{0, 1} {
+		m, _, h := machine()
+		h.Last = uint32(last)
+		m.Global.CPU[1].State = abi.CPURun
+		Loop()
+		if m.Stat.Count[abi.CStolen] != want {
+			t.Errorf("last on CPU %d: counted %d", last, m.Stat.Count[abi.CStolen])
+		}
 	}
 }
 
@@ -261,8 +260,8 @@ func TestNothingOfOthersIsMapped(t *testing.T) {
 
 	next := m.AddSlot(5)
 	next.Slot.SpaceID, next.Slot.SpacePhys = p.Slot.SpaceID, p.Slot.SpacePhys
-	m.Global.Head[5].State, m.Global.Head[5].Last = abi.Ready, abi.MaxCPUs
-	sched.Push(&m.Runq[0], 5)
+	m.Global.Head[5].Last = abi.MaxCPUs
+	sched.Enqueue(5)
 	Loop()
 	if window.Slot() != &next.Slot {
 		t.Error("the slot of the thread before is still mapped")
@@ -270,7 +269,7 @@ func TestNothingOfOthersIsMapped(t *testing.T) {
 	for what, b := range map[string][]byte{
 		"private state": bytesOf(&m.Private), "trap stack": bytesOf(&m.Frame), "debug stack": bytesOf(&m.Debug),
 		"configuration": bytesOf(&m.Config), "counters": bytesOf(&m.Stat), "log": bytesOf(&m.Log),
-		"global region": bytesOf(&m.Global),
+		"global region": bytesOf(m.Global),
 	} {
 		if bytes.Contains(b, binary.LittleEndian.AppendUint64(nil, secret)) {
 			t.Errorf("%s: registers of the thread before are there", what)

@@ -17,10 +17,12 @@ const vecProtection = 13
 
 // run puts a ready thread on the CPU. False: it went back home, or was taken by
 // somebody else, and this CPU has none.
-func run(index uint32) bool {
-	if !slot.Take(index) {
+func run(c sched.Choice) bool {
+	moved := atomic.LoadUint32(&window.Head(c.Slot).Last) != window.Config().Index
+	if !slot.Take(c.Slot) {
 		return false
 	}
+	sched.Settle(c)
 	atomic.StoreUint32(&window.Self().State, abi.CPURun)
 	if event := load(); event != abi.EvNone {
 		count(event)
@@ -32,6 +34,12 @@ func run(index uint32) bool {
 		return false
 	}
 	slot.Begin()
+	if moved {
+		stat.Inc(abi.CStolen)
+	}
+	if c.Overdue {
+		stat.Inc(abi.COverdue)
+	}
 	return true
 }
 

@@ -4,64 +4,77 @@ import (
 	"sync/atomic"
 
 	"apkern/abi"
-	"apkern/kernel/lapic"
+	"apkern/kernel/cpu"
 	"apkern/kernel/window"
 )
 
-// Own returns this CPU's run queue.
-func Own() *abi.Runq { return window.Runq(window.Config().Index) }
-
-// Next takes the entry to try next: the oldest of this CPU's queue, else one
-// that waits behind a busy CPU's thread and may run here.
-func Next() (slot uint32, stolen, ok bool) {
-	if slot, ok := Pop(Own()); ok {
-		return slot, false, true
-	}
-	slot, ok = steal()
-	return slot, true, ok
+// Choice is a ready thread that should run next.
+type Choice struct {
+	Slot     uint32
+	Overdue  bool // it has waited too long, whatever it has run
+	vruntime uint64
 }
 
-// steal looks at the other CPUs in turn, beginning behind this one, so that
-// idle CPUs do not all rob the same.
-func steal() (slot uint32, ok bool) {
-	self, cpus := window.Config().Index, window.Global().CPUs
-	for i := uint32(1); i < cpus; i++ {
-		victim := (self + i) % cpus
-		q := window.Runq(victim)
-		if n := Waiting(q); n == 0 || n == 1 && idle(victim) {
-			continue // empty, or its owner is about to take the only entry
+// Idle is called by a CPU that has nothing to run. Its level has stood still
+// meanwhile: who comes here next must not be measured by that.
+func Idle() { raise(atomic.LoadUint64(&window.Global().Level)) }
+
+// Next returns the thread to run next on this CPU, which has none. It leaves one
+// to the CPU where it last ran if that polls too, for a moment: its address space
+// is probably loaded there.
+func Next() (Choice, bool) {
+	return choose(0, true)
+}
+
+// longest bounds a wait, so that its product with a weight fits in 64 bits.
+const longest = 1 << 44
+
+// wait returns for how long the thread has been ready. Counters of different CPUs
+// may differ by a little.
+func wait(h *abi.Head, now uint64) uint64 {
+	queued := atomic.LoadUint64(&h.Queued)
+	if before(now, queued) {
+		return 0
+	}
+	return min(now-queued, longest)
+}
+
+// choose returns the ready thread with the least virtual run time that may run on
+// this CPU, the one that waits longer if there are several; but one that is
+// overdue comes first. running is the weight of this CPU's thread, 0: none.
+func choose(running uint64, leave bool) (best Choice, ok bool) {
+	self, now := window.Config().Index, cpu.ReadTSC()
+	total, most := running, uint64(0)
+	var longestWait uint64
+	var patient uint32
+	for s := (scan{cpu: self}); ; {
+		slot, h, more := s.next()
+		if !more {
+			break
 		}
-		pos, slot, ok := peek(q)
-		if ok && MayRun(slot, self) && take(q, pos) {
-			return slot, true
+		w, waited := weight(h), wait(h, now)
+		total += w
+		if leave && waited < slice()/partToLeave && pollsElsewhere(slot, h, self) {
+			continue
+		}
+		if waited*w >= most {
+			most, patient = waited*w, slot
+		}
+		v := effective(h)
+		if !ok || before(v, best.vruntime) || v == best.vruntime && waited > longestWait {
+			best, longestWait, ok = Choice{Slot: slot, vruntime: v}, waited, true
 		}
 	}
-	return 0, false
-}
-
-func idle(cpu uint32) bool {
-	s := atomic.LoadUint32(&window.CPU(cpu).State)
-	return s == abi.CPUPoll || s == abi.CPUHalt
-}
-
-// MayRun says whether home lets the thread run on the CPU with that index.
-func MayRun(slot, cpu uint32) bool {
-	word := atomic.LoadUint64(&window.Head(slot).CPUs[cpu/64%abi.CPUWords])
-	return word>>(cpu%64)&1 != 0
-}
-
-// WakeIdle wakes one halted CPU on which the thread at the head of this CPU's
-// queue may run: halted CPUs do not look for work to steal.
-func WakeIdle() {
-	_, slot, ok := peek(Own())
-	if !ok {
-		return
+	if ok && most > overdueSlices*slice()*total {
+		return Choice{Slot: patient, Overdue: true}, true
 	}
-	for i := range window.Global().CPUs {
-		c := window.CPU(i)
-		if atomic.LoadUint32(&c.State) == abi.CPUHalt && MayRun(slot, i) {
-			lapic.Send(c.APICID, abi.VecWake)
-			return
-		}
-	}
+	return best, ok
+}
+
+// pollsElsewhere says whether the thread last ran on another CPU that looks for
+// one at this moment.
+func pollsElsewhere(slot uint32, h *abi.Head, self uint32) bool {
+	last := atomic.LoadUint32(&h.Last)
+	return last != self && last < window.Global().CPUs && MayRun(slot, last) &&
+		atomic.LoadUint32(&window.CPU(last).State) == abi.CPUPoll
 }

@@ -4,63 +4,81 @@ import (
 	"sync/atomic"
 
 	"apkern/abi"
+	"apkern/kernel/cpu"
 	"apkern/kernel/lapic"
 	"apkern/kernel/window"
 )
 
 // BeginSlice is called when a thread was put on the CPU, after cpuhead.state
-// says RUN: it starts a time slice if others wait. Who queues a thread here
-// later sees ticking = 0 and sends abi.VecResched, which comes to JoinSlice.
+// says RUN: it starts a time slice if others wait. Who makes a thread ready
+// later sees ticking = 0 and sends abi.VecWake or abi.VecResched, which come to
+// Join and Yields.
 func BeginSlice() {
-	h := window.Self()
-	if Waiting(Own()) == 0 {
-		if atomic.LoadUint32(&h.Ticking) == 0 {
-			return
-		}
+	p, h := window.GetPrivate(), window.Self()
+	p.Charged, p.Alone = cpu.ReadTSC(), 0
+	if Waiting() {
+		start(h)
+		Spread()
+		return
+	}
+	if atomic.LoadUint32(&h.Ticking) != 0 {
 		lapic.StopTimer()
 		atomic.StoreUint32(&h.Ticking, 0)
-		if Waiting(Own()) == 0 { // again: a producer may have seen ticking = 1
+		if Waiting() { // again: who made it ready may have seen ticking = 1
+			start(h)
 			return
 		}
 	}
-	start(h)
+	p.Alone = 1
 }
 
-// JoinSlice starts a time slice if others wait and none is running.
-func JoinSlice() {
-	h := window.Self()
-	if Waiting(Own()) != 0 && atomic.LoadUint32(&h.Ticking) == 0 {
-		start(h)
+// Yields is called when home found this CPU's thread, whose head is h, to be the
+// one furthest ahead of a thread that became ready. It says whether it gives way at
+// once: who comes back from a call would otherwise wait out a slice of one that
+// computes, once a call.
+func Yields(h *abi.Head) bool {
+	Join(h)
+	Charge(h)
+	c, ok := choose(weight(h), false)
+	return ok && (c.Overdue || before(c.vruntime+slice()/partToYield, h.VRuntime))
+}
+
+// Join starts a time slice if others wait and none is running. This CPU's thread,
+// whose head is h, competes from now on: the level is where it stands.
+func Join(h *abi.Head) {
+	if atomic.LoadUint32(&window.Self().Ticking) != 0 || !Waiting() {
+		return
 	}
-}
-
-// briefPart is how much shorter than a time slice a stay must be to be brief.
-const briefPart = 8
-
-// Brief returns 1 for a stay of that many TSC cycles that left most of its
-// slice, else 0 (abi.Head.Brief).
-func Brief(cycles uint64) uint32 {
-	if cycles < atomic.LoadUint64(&window.Global().SliceCycles)/briefPart {
-		return 1
+	if p := window.GetPrivate(); p.Alone != 0 {
+		Charge(h)
+		p.Alone = 0
+		raise(h.VRuntime)
 	}
-	return 0
+	start(window.Self())
 }
 
-// Yields says whether the running thread gives way at once to the one that
-// waits next. A thread that comes back from a call would otherwise wait out a
-// whole slice of one that computes, once a call.
-func Yields() bool {
-	_, next, ok := peek(Own())
-	return ok && atomic.LoadUint32(&window.Head(next).Brief) != 0
-}
-
-// EndSlice is called when the timer fired. It says whether others wait.
-func EndSlice() bool {
+// EndSlice is called when the timer fired. It says whether this CPU's thread gives
+// way, to one that has run less. If not, another slice begins while others wait:
+// who makes a thread ready and saw ticking = 1 did so before the look here.
+func EndSlice(h *abi.Head) bool {
 	atomic.StoreUint32(&window.Self().Ticking, 0)
-	return Waiting(Own()) != 0
+	Charge(h)
+	c, ok := choose(weight(h), false)
+	switch {
+	case !ok:
+		window.GetPrivate().Alone = 1
+	case c.Overdue || before(c.vruntime, h.VRuntime):
+		return true
+	default:
+		start(window.Self())
+	}
+	return false
 }
+
+// TimerWhileIdle is called when the timer fired with no thread on the CPU.
+func TimerWhileIdle() { atomic.StoreUint32(&window.Self().Ticking, 0) }
 
 func start(h *abi.CPUHead) {
 	atomic.StoreUint32(&h.Ticking, 1)
-	lapic.StartTimer(atomic.LoadUint64(&window.Global().SliceCycles))
+	lapic.StartTimer(slice())
 }

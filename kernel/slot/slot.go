@@ -18,23 +18,19 @@ import (
 )
 
 // Take makes the ready thread this CPU's and maps its slot. False: it is not
-// ready any more, the run queue's entry was a stale hint.
+// ready any more.
 func Take(index uint32) bool {
-	h := window.Head(index)
-	if !atomic.CompareAndSwapUint32(&h.State, abi.Ready, away()) {
+	if !sched.Claim(index, abi.Away|window.Config().Index<<abi.StateCPUShift) {
 		return false
 	}
-	hold(index, h)
+	window.MapSlot(window.Head(index).Phys)
+	window.GetPrivate().Stage = window.StageClaimed
+	atomic.StoreUint32(&window.Self().Slot, index+1)
 	return true
 }
 
-func away() uint32 { return abi.Away | window.Config().Index<<abi.StateCPUShift }
-
-func hold(index uint32, h *abi.Head) {
-	window.MapSlot(h.Phys)
-	window.GetPrivate().Stage = window.StageClaimed
-	atomic.StoreUint32(&window.Self().Slot, index+1)
-}
+// Head returns the public part of the slot of this CPU's thread; there must be one.
+func Head() *abi.Head { return window.Head(Index()) }
 
 // Index returns the slot index of this CPU's thread; there must be one.
 func Index() uint32 { return window.Self().Slot - 1 }
@@ -74,18 +70,12 @@ func Post(event uint32) {
 	}
 }
 
-// Requeue puts this CPU's thread, whose registers are saved, at the end of its
-// run queue. With the queue full the thread goes home, unless home or another
-// CPU has it by then.
+// Requeue makes this CPU's thread, whose registers are saved, ready again, for any
+// CPU.
 func Requeue() {
 	index := release()
-	h := window.Head(index)
-	atomic.StoreUint32(&h.State, abi.Ready) // first: who pops the entry must find it ready
-	if sched.Push(sched.Own(), index) || !atomic.CompareAndSwapUint32(&h.State, abi.Ready, away()) {
-		return
-	}
-	hold(index, h)
-	Post(abi.EvPreempt)
+	sched.Enqueue(index)
+	sched.Announce(index)
 }
 
 // release credits the time away and takes the thread off this CPU. The state
@@ -95,11 +85,14 @@ func release() (index uint32) {
 	h := window.Head(index)
 	if h.Since != 0 {
 		cycles := cpu.ReadTSC() - h.Since
-		window.Slot().Cycles += cycles
-		atomic.StoreUint32(&h.Brief, sched.Brief(cycles))
-		stat.Add(abi.CUserCycles, cycles)
+		// First, since home reads the two in the other order: it may miss this stay for a
+		// moment, and never counts it twice.
 		atomic.StoreUint64(&h.Since, 0)
+		window.Slot().Cycles += cycles
+		stat.Add(abi.CUserCycles, cycles)
 	}
+	sched.Charge(h)
+	window.GetPrivate().Charged = 0
 	window.GetPrivate().Stage = window.StageNone
 	atomic.StoreUint32(&window.Self().Slot, 0)
 	return index

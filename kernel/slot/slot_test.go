@@ -20,6 +20,7 @@ func ready() (*window.Sim, *window.SlotPages, *abi.Head) {
 	p := m.AddSlot(70)
 	h := &m.Global.Head[70]
 	h.State = abi.Ready
+	m.Global.Ready[1] = 1 << 6
 	return m, p, h
 }
 
@@ -33,6 +34,9 @@ func TestTakeNeedsReady(t *testing.T) {
 		}
 		if !got && (h.State != state || m.Private.Self.Slot != 0 || m.Private.Stage != window.StageNone) {
 			t.Errorf("state %d changed to %d, slot %d", state, h.State, m.Private.Self.Slot)
+		}
+		if bit := m.Global.Ready[1] != 0; bit == got {
+			t.Errorf("taken: %v, its bit is set: %v", got, bit)
 		}
 		if got && (h.State != abi.Away || m.Private.Self.Slot != 71 || m.Private.Stage != window.StageClaimed) {
 			t.Errorf("state %d, slot %d, stage %d", h.State, m.Private.Self.Slot, m.Private.Stage)
@@ -92,20 +96,27 @@ func TestTimeAwayIsCredited(t *testing.T) {
 func TestRequeue(t *testing.T) {
 	m, _, h := ready()
 	Take(70)
+	m.Private.Charged = cpu.ReadTSC()
+	cpu.Machine.TSC += 500
 	Requeue()
-	if v, ok := sched.Pop(&m.Runq[0]); !ok || v != 70 || h.State != abi.Ready || m.Private.Self.Slot != 0 {
-		t.Errorf("entry %d %v, state %d, slot %d", v, ok, h.State, m.Private.Self.Slot)
+	if !sched.Waiting() || h.State != abi.Ready || m.Private.Self.Slot != 0 || m.Private.Stage != window.StageNone {
+		t.Errorf("waiting %v, state %d, slot %d, stage %d", sched.Waiting(), h.State, m.Private.Self.Slot, m.Private.Stage)
+	}
+	if h.VRuntime < 500 || m.Private.Charged != 0 || h.Queued == 0 {
+		t.Errorf("charged %d, up to %d, ready since %d", h.VRuntime, m.Private.Charged, h.Queued)
 	}
 }
 
-func TestRequeueWithTheQueueFull(t *testing.T) {
-	m, p, h := ready()
+// A CPU that sleeps is woken for a thread that must wait here.
+func TestRequeueWakes(t *testing.T) {
+	m := window.Reset(2)
+	m.AddSlot(70)
+	m.Global.Head[70].State = abi.Ready
+	m.Global.CPU[1].State = abi.CPUHalt
 	Take(70)
-	for sched.Push(&m.Runq[0], 1) {
-	}
 	Requeue()
-	if h.State != abi.Event || p.Slot.Event != abi.EvPreempt || m.Private.Stage != window.StageNone {
-		t.Errorf("state %d, event %d: the thread would be lost", h.State, p.Slot.Event)
+	if w := cpu.Machine.Writes(cpu.MSRX2APIC + 0x30); len(w) != 1 || w[0] != uint64(m.Global.CPU[1].APICID)<<32|abi.VecWake {
+		t.Errorf("interrupts %x", w)
 	}
 }
 

@@ -22,7 +22,7 @@ type machine struct {
 	threads []*thread
 	spaces  []*abi.Space
 	running bool // a thread is in user mode
-	resched bool // the interrupt for a thread queued behind the running one is on its way
+	resched bool // the interrupt for a thread that became ready is on its way
 }
 
 // thread is what the test knows about one: count is what its program has in
@@ -65,7 +65,7 @@ func (m *machine) home() {
 	case 2: // recall, or take back
 		switch th.head.State & abi.StateMask {
 		case abi.Ready:
-			th.head.State = abi.Home
+			sched.Claim(th.index, abi.Home)
 		case abi.Away:
 			th.head.Recall = 1
 		}
@@ -101,11 +101,8 @@ func (m *machine) send(th *thread) {
 	case abi.Home:
 		th.head.Recall = 0
 		th.pages.Slot.Regs.RBX = th.count
-		th.head.State = abi.Ready
-		switch {
-		case !sched.Push(&m.Runq[0], th.index):
-			th.head.State = abi.Home
-		case m.Private.Self.State == abi.CPURun && m.Private.Self.Ticking == 0:
+		sched.Enqueue(th.index) // as home does it
+		if m.Private.Self.State == abi.CPURun && m.Private.Self.Ticking == 0 {
 			m.resched = true
 		}
 	}
@@ -161,7 +158,7 @@ func (m *machine) user() {
 		m.t.Fatalf("thread %d runs with %d, not %d", th.index, m.Frame.Regs.RBX, th.count)
 	case h.State != abi.CPURun || m.Private.Stage != window.StageUser:
 		m.t.Fatalf("user mode in CPU state %d, stage %d", h.State, m.Private.Stage)
-	case sched.Waiting(&m.Runq[0]) != 0 && h.Ticking == 0 && !m.resched:
+	case sched.Waiting() && h.Ticking == 0 && !m.resched:
 		m.t.Fatal("others wait and no time slice runs")
 	}
 	th.count++
@@ -207,7 +204,7 @@ func TestMachine(t *testing.T) {
 			},
 			"": func(*rapid.T) { m.check() },
 		})
-		// Nobody is forgotten: who is ready has an entry, and runs.
+		// Nobody is forgotten: who is ready is found, and runs.
 		m.Global.Held = 0
 		for _, s := range m.spaces {
 			s.Held = 0
@@ -215,7 +212,7 @@ func TestMachine(t *testing.T) {
 		if m.running {
 			m.trap(VecSyscall)
 		}
-		cpu.Machine.OnPause = func() { t.Fatal("a ready thread is in no queue") }
+		cpu.Machine.OnPause = func() { t.Fatal("a ready thread is not found") }
 		cpu.Machine.OnHalt = cpu.Machine.OnPause
 		for m.ready() {
 			idle.Loop()

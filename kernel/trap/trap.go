@@ -99,14 +99,15 @@ func interrupt(a Action) {
 // userInterrupt does what is left with a thread on the CPU.
 func userInterrupt(a Action) uint64 {
 	switch a {
+	case ActWake:
+		sched.Join(slot.Head())
 	case ActResched:
-		if sched.Yields() {
-			return preempt()
+		if sched.Yields(slot.Head()) {
+			return preempt(abi.CYield)
 		}
-		sched.JoinSlice()
 	case ActTimer:
-		if sched.EndSlice() {
-			return preempt()
+		if sched.EndSlice(slot.Head()) {
+			return preempt(abi.CPreempt)
 		}
 	}
 	return toUser()
@@ -114,14 +115,13 @@ func userInterrupt(a Action) uint64 {
 
 // preempt ends the thread's turn because others wait. A thread inside a
 // restartable sequence is found out when it is put on a CPU again.
-func preempt() uint64 {
+func preempt(counter int) uint64 {
 	if toUser() == Leave {
 		return Leave
 	}
-	stat.Inc(abi.CPreempt)
+	stat.Inc(counter)
 	slot.Save()
 	slot.Requeue()
-	sched.WakeIdle()
 	return Leave
 }
 
@@ -150,7 +150,7 @@ func fromRing0(f *window.Frame) uint64 {
 		return fault(f)
 	case ActTimer:
 		interrupt(a)
-		sched.EndSlice()
+		sched.TimerWhileIdle()
 	default:
 		interrupt(a)
 	}

@@ -24,6 +24,7 @@ func running(t *testing.T) (*window.Sim, *window.SlotPages) {
 	t.Helper()
 	m := window.Reset(2)
 	m.Private.TimerScale = 1
+	m.Global.SliceCycles = 100
 	p := m.AddSlot(3)
 	sp, phys := m.AddSpace(7)
 	p.Slot.SpaceID, p.Slot.SpacePhys = 7, phys
@@ -154,34 +155,37 @@ func TestFlushWhileRunning(t *testing.T) {
 }
 
 func TestSliceBeginsWhenOthersWait(t *testing.T) {
-	m, _ := running(t)
-	m.AddSlot(4)
-	sched.Push(&m.Runq[0], 4)
-	enter(m, abi.VecResched)
-	if m.Private.Self.Ticking != 1 {
-		t.Error("no time slice")
+	for _, vector := range []uint64{abi.VecWake, abi.VecResched} {
+		m, _ := running(t)
+		m.AddSlot(4)
+		sched.Enqueue(4)
+		m.Global.Head[4].VRuntime = 1000
+		if out := enter(m, vector); out != Resume || m.Private.Self.Ticking != 1 {
+			t.Errorf("vector %#x: %d, ticking %d", vector, out, m.Private.Self.Ticking)
+		}
 	}
 }
 
-// TestBriefThreadInterruptsASlice: a thread that leaves soon after it came need
-// not wait for one that computes; any other gets its turn by time slice.
-func TestBriefThreadInterruptsASlice(t *testing.T) {
-	for _, brief := range []uint32{0, 1} {
+// A thread that has run less takes over at once when home asks this CPU; when home
+// only says that somebody waits, it gets its turn by time slice.
+func TestWhoRanLessInterruptsASlice(t *testing.T) {
+	for _, tt := range []struct {
+		vector, lead uint64
+		yields       bool
+	}{{abi.VecResched, 1000, true}, {abi.VecResched, 0, false}, {abi.VecWake, 1000, false}} {
 		m, _ := running(t)
 		m.AddSlot(5)
-		m.Global.Head[5].State, m.Global.Head[5].Brief = abi.Ready, brief
-		if !sched.Push(sched.Own(), 5) {
-			t.Fatal("queue full")
+		sched.Enqueue(5)
+		m.Global.Head[3].VRuntime = tt.lead
+		want, state, count := uint64(Resume), uint32(abi.Away), uint64(0)
+		if tt.yields {
+			want, state, count = Leave, abi.Ready, 1
 		}
-		want, state := uint64(Resume), uint32(abi.Away)
-		if brief != 0 {
-			want, state = Leave, abi.Ready
-		}
-		if got := enter(m, abi.VecResched); got != want {
-			t.Errorf("brief %d: %d, want %d", brief, got, want)
+		if got := enter(m, tt.vector); got != want || m.Stat.Count[abi.CYield] != count {
+			t.Errorf("%+v: %d, want %d; counted %d", tt, got, want, m.Stat.Count[abi.CYield])
 		}
 		if got := m.Global.Head[3].State & abi.StateMask; got != state {
-			t.Errorf("brief %d: the running thread's state is %d, want %d", brief, got, state)
+			t.Errorf("%+v: the running thread's state is %d, want %d", tt, got, state)
 		}
 	}
 }
@@ -189,7 +193,8 @@ func TestBriefThreadInterruptsASlice(t *testing.T) {
 func TestPreempt(t *testing.T) {
 	m, p := running(t)
 	m.AddSlot(4)
-	sched.Push(&m.Runq[0], 4)
+	sched.Enqueue(4)
+	m.Global.Head[3].VRuntime = 1000
 	m.Global.CPU[1].State = abi.CPUHalt
 	m.Private.Self.Ticking = 1
 	if out := enter(m, abi.VecTimer); out != Leave {
@@ -198,13 +203,23 @@ func TestPreempt(t *testing.T) {
 	if m.Global.Head[3].State != abi.Ready || p.Slot.Regs.RIP != 0x401000 || m.Private.Self.Ticking != 0 {
 		t.Errorf("state %d, rip %#x, ticking %d", m.Global.Head[3].State, p.Slot.Regs.RIP, m.Private.Self.Ticking)
 	}
-	for _, want := range []uint32{4, 3} {
-		if got, ok := sched.Pop(&m.Runq[0]); !ok || got != want {
-			t.Errorf("queue holds %d, want %d", got, want)
-		}
+	if next, ok := sched.Next(); !ok || next.Slot != 4 {
+		t.Errorf("next is %+v, %v", next, ok)
 	}
 	if w := cpu.Machine.Writes(icr); len(w) != 1 || w[0] != uint64(m.Global.CPU[1].APICID)<<32|abi.VecWake {
-		t.Errorf("interrupts %x: the halted CPU must be woken to steal", w)
+		t.Errorf("interrupts %x: the halted CPU must be woken", w)
+	}
+}
+
+// A slice that ends goes on with the same thread when that has run least.
+func TestSliceEndsForTheOneBehind(t *testing.T) {
+	m, _ := running(t)
+	m.AddSlot(4)
+	sched.Enqueue(4)
+	m.Global.Head[4].VRuntime = 1000
+	m.Private.Self.Ticking = 1
+	if out := enter(m, abi.VecTimer); out != Resume || m.Private.Self.Ticking != 1 || m.Stat.Count[abi.CPreempt] != 0 {
+		t.Errorf("%d, ticking %d, counted %d", out, m.Private.Self.Ticking, m.Stat.Count[abi.CPreempt])
 	}
 }
 

@@ -71,7 +71,9 @@ type Private struct {
 	Failing    uint32 // the fatal path was entered
 	SlotPhys   uint64 // of the slot mapped at WinSlot, 0: none yet
 	LastSlot   uint32 // index + 1 of the last thread that ran here
-	_          uint32
+	Alone      uint32 // nobody waited since Charged (kernel/sched)
+	Charged    uint64 // TSC up to which the thread is charged, 0: no thread
+	Level      uint64 // virtual run time of those that compete here
 	LastOwner  uint64 // its owner tag
 	SpecCtrl   uint64 // what IA32_SPEC_CTRL holds now
 	Generation uint64 // of the copy of the loaded space's top entries
@@ -132,8 +134,8 @@ func UnmapSpace() { mapPages(abi.WinSpace, 1, 0, 0) }
 // Self returns this CPU's entry in the global region.
 func Self() *abi.CPUHead { return GetPrivate().Self }
 
-// Head returns the public part of a slot. Indexes come out of run queues,
-// which only home and application kernels write.
+// Head returns the public part of a slot. Indexes come from home and
+// application kernels alone.
 func Head(slot uint32) *abi.Head { return &Global().Head[slot%abi.MaxSlots] }
 
 // CPU returns the entry of the CPU with that index in the global region.

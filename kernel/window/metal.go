@@ -50,13 +50,6 @@ func Log() *abi.Log { return (*abi.Log)(unsafe.Add(nil, abi.Window+abi.WinLog)) 
 // Global returns the region that home and all application CPUs share.
 func Global() *abi.Global { return (*abi.Global)(unsafe.Add(nil, abi.Window+abi.WinGlobal)) }
 
-// Runq returns the run queue of the CPU with that index, which is below
-// Global().CPUs.
-func Runq(index uint32) *abi.Runq {
-	off := unsafe.Sizeof(abi.Global{}) + uintptr(index)*unsafe.Sizeof(abi.Runq{})
-	return (*abi.Runq)(unsafe.Add(unsafe.Pointer(Global()), off))
-}
-
 // Bell returns where the doorbell goes, both words as one: home changes them
 // together.
 func Bell() (apicID, vector uint32) {

@@ -26,8 +26,7 @@ type Sim struct {
 	Config  abi.CPU
 	Stat    abi.Stat
 	Log     abi.Log
-	Global  abi.Global
-	Runq    []abi.Runq
+	Global  *abi.Global // shared by all of a machine's CPUs
 	APIC    [abi.PageSize / 4]uint32
 	Lines   []byte // the line table, nil: none
 
@@ -51,7 +50,7 @@ func Reset(cpus int) *Sim {
 
 func newSim(cpus int) *Sim {
 	s := &Sim{
-		Runq:   make([]abi.Runq, cpus),
+		Global: &abi.Global{},
 		slots:  map[uint64]*SlotPages{},
 		spaces: map[uint64]*abi.Space{},
 	}
@@ -62,14 +61,20 @@ func newSim(cpus int) *Sim {
 	s.Global.CPUs = uint32(cpus)
 	s.Global.BellAPICID, s.Global.BellVector = 0, 0x55
 	s.Private.Self = &s.Global.CPU[0]
-	for i := range s.Runq {
-		s.Global.CPU[i].APICID = uint32(i + 1)
-		s.Global.CPU[i].LinuxCPU = uint32(i + 1)
-		for c := range s.Runq[i].Cell {
-			s.Runq[i].Cell[c].Seq = uint32(c)
-		}
+	for i := range uint32(cpus) {
+		s.Global.CPU[i].APICID = i + 1
+		s.Global.CPU[i].LinuxCPU = i + 1
 	}
 	return s
+}
+
+// Other returns the memory of another CPU of the same machine, with that index. A
+// test makes it Current to be that CPU.
+func (s *Sim) Other(index uint32) *Sim {
+	o := *s
+	o.Private, o.Stat = Private{Self: &s.Global.CPU[index]}, abi.Stat{}
+	o.Config.Index, o.Config.LinuxCPU = index, index+1
+	return &o
 }
 
 // AddSlot gives the slot index pages, at a physical address made from the
@@ -79,6 +84,7 @@ func (s *Sim) AddSlot(index uint32) *SlotPages {
 	h := &s.Global.Head[index]
 	h.Phys = 0x100000 + uint64(index)*abi.SlotPages*abi.PageSize
 	h.CPUs = [abi.CPUWords]uint64{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+	h.Weight = 1024
 	s.slots[h.Phys] = p
 	return p
 }
@@ -133,10 +139,7 @@ func Stat() *abi.Stat { return &Current.Stat }
 func Log() *abi.Log { return &Current.Log }
 
 // Global returns the region that home and all application CPUs share.
-func Global() *abi.Global { return &Current.Global }
-
-// Runq returns the run queue of the CPU with that index.
-func Runq(index uint32) *abi.Runq { return &Current.Runq[index] }
+func Global() *abi.Global { return Current.Global }
 
 // Bell returns where the doorbell goes.
 func Bell() (apicID, vector uint32) {

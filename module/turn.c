@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Turns at home: a CPU of Linux's own that has nothing to do takes part when the
+ * application CPUs are full.
+ *
+ * A thread that waits for an application CPU has a task that sleeps in its visit.
+ * When two looks in a row find threads waiting and no application CPU idle, and
+ * the look itself is all that its home CPU has to do, the one that has run
+ * least is invited: its task withdraws it and takes it home, where Linux runs it
+ * as it runs any task. After TURN it leaves again, unless nobody else waits. What
+ * it ran at home counts as if it had run away.
+ *
+ * So no thread comes home while an application CPU is idle or while home has other
+ * work, and none changes sides more than once in TURN. Threads that are told to be
+ * away take no turns: those bound to application CPUs, and all with stay=0.
+ */
+#include <linux/sched/stat.h>
+#include <linux/workqueue.h>
+#include "thread.h"
+
+#define TURN		max(HZ / 40, 1)
+#define LOOK_PERIOD	max(HZ / 100, 1)
+
+static void look(struct work_struct *work);
+static DECLARE_DELAYED_WORK(look_work, look);
+static bool was_full;		/* at the last look; only looks touch it */
+
+/* By whoever finds that no application CPU is idle for a thread that waits. Task context. */
+void turn_look(void)
+{
+	if (READ_ONCE(apk_param_stay))
+		queue_delayed_work(system_unbound_wq, &look_work, LOOK_PERIOD);
+}
+
+static bool may_turn(struct thread *t)
+{
+	return !t->pinned && !affinity_away_only(t) && !READ_ONCE(t->invited);
+}
+
+/*
+ * The ready thread that has run least, of those that may come home and for which
+ * no CPU is idle. In an RCU read section; NULL: there is none.
+ */
+static struct thread *hindmost(void)
+{
+	struct thread *t, *best = NULL;
+	const struct apk_head *h;
+	unsigned int i;
+	u64 least = 0;
+
+	for (i = 0; i < APK_MAX_SLOTS; i++) {
+		if (!ready_is(i))
+			continue;
+		h = &apk_global->head[i];
+		t = thread_in(i);
+		if (!t || !may_turn(t) || !place_full(h))
+			continue;
+		if (!best || (s64)(READ_ONCE(h->vruntime) - least) < 0) {
+			least = READ_ONCE(h->vruntime);
+			best = t;
+		}
+	}
+	return best;
+}
+
+static void look(struct work_struct *work)
+{
+	struct thread *t;
+
+	rcu_read_lock();
+	t = hindmost();
+	if (t && was_full && single_task_running()) {
+		WRITE_ONCE(t->invited, true);
+		rcuwait_wake_up(&t->wait);
+	}
+	was_full = t;
+	rcu_read_unlock();
+	if (t)
+		turn_look();
+}
+
+bool turn_taken(struct thread *t)
+{
+	if (!READ_ONCE(t->invited))
+		return false;
+	WRITE_ONCE(t->invited, false);
+	return ready_withdraw(t->slot);	/* false: a CPU was faster */
+}
+
+void turn_begin(struct thread *t)
+{
+	t->turn = true;
+	t->turn_until = jiffies + TURN;
+	t->turn_from = current->se.sum_exec_runtime;
+}
+
+/* Whoever waits can have this CPU of Linux's next; with nobody waiting there is no better place. */
+static bool goes_on(const struct thread *t)
+{
+	return !ready_any() && place_full(&apk_global->head[t->slot]);
+}
+
+/* On the way to user mode, interrupts off. */
+bool turn_lasts(struct thread *t)
+{
+	if (!t->turn || !READ_ONCE(apk_param_stay))
+		return false;
+	if (time_before(jiffies, t->turn_until))
+		return true;
+	if (!goes_on(t)) {
+		t->kick = true;
+		return false;
+	}
+	t->turn_until = jiffies + TURN;
+	return true;
+}
+
+void turn_end(struct thread *t)
+{
+	if (!t->turn)
+		return;
+	t->turn = false;
+	fair_charge(&apk_global->head[t->slot], current->se.sum_exec_runtime - t->turn_from);
+}
+
+void turn_exit(void)
+{
+	cancel_delayed_work_sync(&look_work);
+}
