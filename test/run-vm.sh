@@ -23,6 +23,7 @@ guest=${GUEST:-build/guest.test}
 boots='
 programs   any  12m  --                                  TestDifferential|TestProcesses
 away       any  12m  --                                  TestAwayProofFailsNatively|TestParallel|TestCrowd|TestRunStatuses|TestSession|TestCPUGroup|TestPolicy|TestPolicyComputing|TestCPUTime
+sched      any  12m  --                                  TestShares|TestNice|TestPinnedShares|TestSleeper|TestNoTimerAlone|TestTurns
 cpus       any  12m  --                                  TestAffinity|TestCPUCounts|TestOpenMP|TestCpuset|TestTopology|TestBarrier
 signals    any  12m  --                                  TestSignals|TestFPU|TestSegments|TestRseq
 coherence  any  12m  --                                  TestCoherence|TestTopEntry

@@ -90,7 +90,7 @@ func TestAwayProofFailsNatively(t *testing.T) {
 		"fpu 1", "segments 1", "rseq 1 10000", "cputime 10", "forks", "calls",
 		"coherence remap 1 10", "protect 10", "cowfork 10", "topentry 1", "futexop 100",
 		"cpuclocks", "cputimers", "ptraceregs", "ptraceops", "corepattern", "pkeys", "ldt", "compat32", "oddcode",
-		"namespaces", "static", "gospin", "fatal exit", "debugme", "spinner",
+		"namespaces", "static", "gospin", "fatal exit", "debugme", "spinner", "share 100 4",
 	} {
 		t.Run(c, func(t *testing.T) {
 			argv := strings.Fields(c)
