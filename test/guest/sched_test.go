@@ -143,9 +143,10 @@ func TestNoTimerAlone(t *testing.T) {
 	if before == 0 {
 		t.Error("eight threads took turns without a timer")
 	}
+	const slices, changes = 250, 5 // of a second; while the program starts and ends it has two threads
 	shares(t, 1000, "1")
-	if n := counters(t, "irq_timer") - before; n != 0 {
-		t.Errorf("one thread alone took %d timer interrupts", n)
+	if n := counters(t, "irq_timer") - before; n > changes {
+		t.Errorf("one thread alone took %d timer interrupts; with slices it would be %d", n, slices)
 	}
 }
 
