@@ -54,7 +54,8 @@ type vmOptions struct {
 	memory   string
 	dirs     []string
 	env      []string
-	append   string
+	append   []string
+	load     []string
 	gdb      string
 	drop     string
 	whole    bool
@@ -75,7 +76,8 @@ func (o *vmOptions) flags(c *cobra.Command) {
 	f.StringArrayVar(&o.dirs, "dir", nil, "share this `HOSTDIR` read-write at the same path; may be repeated")
 	f.StringArrayVar(&o.env, "env", nil, "set `NAME=VALUE`, or pass on NAME, in the command's environment; may be repeated")
 	f.StringVar(&o.gdb, "gdb", "", "let gdb attach to the machine's CPUs at this TCP `ADDRESS`, as localhost:1234")
-	f.StringVar(&o.append, "append", "", "add `PARAMS` to the kernel's command line")
+	f.StringArrayVar(&o.append, "append", nil, "add `PARAMS` to the kernel's command line; may be repeated")
+	f.StringArrayVar(&o.load, "load", nil, "insert this `MODULE` of the kernel's, unless it is built in; may be repeated")
 	f.StringVar(&o.drop, "drop", "", "leave `WORD` out of the kernel's command line, as noreplace-smp")
 	f.BoolVar(&o.whole, "whole", false, "boot the kernel's file as it is: slower, but only so it uses five levels of page tables")
 	f.BoolVar(&o.noModule, "no-module", false, "do not insert the module")
@@ -126,7 +128,7 @@ func (o *vmOptions) config(args []string) (*vm.Config, error) {
 	c := &vm.Config{
 		Hypervisor: newHypervisor(cache), CacheDir: cache,
 		CPUs: o.cpus, Threads: o.threads, Home: home, Memory: o.memory, CPUModel: o.cpu, GDB: o.gdb,
-		Append: o.append, Drop: o.drop, Whole: o.whole,
+		Append: strings.Join(o.append, " "), Load: o.load, Drop: o.drop, Whole: o.whole,
 		Params: o.params, Args: args, Progress: progress(),
 	}
 	if c.Init, err = initProgram(); err != nil {

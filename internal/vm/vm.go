@@ -38,6 +38,7 @@ type Config struct {
 	Drop     string // word to leave out of it, as "noreplace-smp"
 	Whole    bool   // boot the kernel's file as it is: slower, but it sets up five levels of page tables
 	Shares   []string
+	Load     []string // modules of the kernel's to insert, with all that they need; built-in ones are there
 
 	Init    string // statically linked program that calls guest.Main as /init
 	Library string // libstartup.so.1; "" for none
@@ -146,7 +147,7 @@ func (c *Config) spec(dir string) (Spec, error) {
 	if err != nil {
 		return Spec{}, err
 	}
-	modules, err := ReadModules(c.Kernel, guestModules(sharing))
+	modules, err := ReadModules(c.Kernel, append(guestModules(sharing), c.Load...))
 	if err != nil {
 		return Spec{}, err
 	}

@@ -126,6 +126,33 @@ func TestRunSpec(t *testing.T) {
 	}
 }
 
+// A module that Load names is in the guest's initramfs, with what it needs.
+func TestRunLoad(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"modules.dep": "block/loop.ko: lib/helper.ko\nlib/helper.ko:\n", "block/loop.ko": "the loop", "lib/helper.ko": "its helper",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, _, _ := config(t, "true")
+	c.Kernel.Modules, c.Load = dir, []string{"loop", "built_in"}
+	var image []byte
+	c.Hypervisor = vmfake.Hypervisor{Started: func(s vm.Spec) { image, _ = os.ReadFile(s.Initramfs) }}
+	if status, err := vm.Run(context.Background(), c); status != 0 || err != nil {
+		t.Fatal(status, err)
+	}
+	for _, want := range []string{"modules/00-helper.ko", "its helper", "modules/01-loop.ko", "the loop"} {
+		if !bytes.Contains(image, []byte(want)) {
+			t.Errorf("the initramfs has no %q", want)
+		}
+	}
+}
+
 func TestRunTerminal(t *testing.T) {
 	c, stdout, _ := config(t, "sh", "-c", "tty >/dev/null && stty size; kill -WINCH $$; cat <&-")
 	c.TTY = &wire.Size{Rows: 33, Cols: 77}
