@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"apkern/internal/kernellog"
 )
 
 // maxTries is how often a suite is run on both sides when they differ.
@@ -189,16 +191,15 @@ func (g *guest) complaints() string {
 	if err != nil {
 		return err.Error()
 	}
-	log := strings.Split(string(buf[:n]), "\n")
+	log := kernellog.Texts(string(buf[:n]))
 	_ = os.WriteFile(filepath.Join(g.dir, "kernel.log"), buf[:n], 0o644)
 	fresh := log[min(g.lines, len(log)):]
 	g.lines = len(log)
-	for _, line := range fresh {
-		for _, word := range []string{"WARNING:", "BUG:", "Oops:", "general protection fault, ", "blocked for more than", "rcu: INFO", "apkern: fatal"} {
-			if strings.Contains(line, word) {
-				return word
-			}
-		}
+	if reports := kernellog.Find(fresh); len(reports) > 0 {
+		return reports[0].Kind
+	}
+	if slices.ContainsFunc(fresh, kernellog.CPUFailure) {
+		return "application CPU failed"
 	}
 	return pass
 }

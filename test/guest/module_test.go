@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"apkern/internal/kernellog"
 )
 
 const moduleName = "apkern"
@@ -93,21 +95,33 @@ func openKernelLog(t *testing.T) *kernelLog {
 	return &kernelLog{t, fd}
 }
 
+// messagesLost stands for messages that were overwritten before they were read.
+const messagesLost = "(messages lost)"
+
 // lines returns the texts of all messages since the last call.
 func (l *kernelLog) lines() []string {
 	l.t.Helper()
+	lines, err := readLog(l.fd)
+	if err != nil {
+		l.t.Fatalf("/dev/kmsg: %v", err)
+	}
+	return lines
+}
+
+// readLog reads /dev/kmsg to its end and returns the texts.
+func readLog(fd int) ([]string, error) {
 	var lines []string
 	buf := make([]byte, 16384)
 	for {
-		n, err := unix.Read(l.fd, buf)
+		n, err := unix.Read(fd, buf)
 		switch {
 		case errors.Is(err, unix.EAGAIN):
-			return lines
-		case errors.Is(err, unix.EPIPE): // overwritten before it was read: go on with the next
-			lines = append(lines, "(messages lost)")
+			return lines, nil
+		case errors.Is(err, unix.EPIPE): // go on with the next
+			lines = append(lines, messagesLost)
 			continue
 		case err != nil:
-			l.t.Fatalf("/dev/kmsg: %v", err)
+			return lines, err
 		}
 		// "priority,sequence,time,flags;text\n" and continuation lines.
 		_, text, _ := strings.Cut(string(buf[:n]), ";")
@@ -128,20 +142,11 @@ func (l *kernelLog) ours() []string {
 	return ours
 }
 
-// An oops, not the line that Linux also writes about a user program that faults.
-var complaint = regexp.MustCompile(`BUG:|WARNING:|Oops|general protection fault[,:]|kernel BUG|Kernel panic|blocked for more than`)
-
-// complaints returns the messages since the last call by which Linux says that
+// complaints returns the reports since the last call by which Linux says that
 // something is wrong with it.
-func (l *kernelLog) complaints() []string {
+func (l *kernelLog) complaints() []kernellog.Report {
 	l.t.Helper()
-	var bad []string
-	for _, line := range l.lines() {
-		if complaint.MatchString(line) {
-			bad = append(bad, line)
-		}
-	}
-	return bad
+	return kernellog.Find(l.lines())
 }
 
 // refused checks that the module does not load with the parameters: the error,
