@@ -4,65 +4,68 @@
  * that the time of threads that are away is in it. All such questions come
  * through the functions below: clock_gettime() and timers on CPU clocks, times(),
  * getrusage(), wait4() and /proc.
+ *
+ * They are diverted, not just probed: the account has a lock, and a probe's
+ * handler runs in the context of an exception that may interrupt its holder.
  */
-#include <linux/kprobes.h>
 #include <linux/sched/signal.h>
+#include "divert.h"
 #include "thread.h"
 
-static struct task_struct *asked(struct pt_regs *regs)
-{
-	return (struct task_struct *)regs_get_kernel_argument(regs, 0);
-}
-
-static int of_task(struct kprobe *p, struct pt_regs *regs)
+static void credit_task(struct task_struct *task)
 {
 	if (thread_count())
-		account_task(asked(regs));
-	return 0;
+		account_task(task);
 }
 
-static int of_group(struct kprobe *p, struct pt_regs *regs)
+static void credit_group(struct task_struct *leader)
 {
 	struct task_struct *task;
 
 	if (!thread_count())
-		return 0;
+		return;
 	rcu_read_lock();
-	for_each_thread(asked(regs), task)
+	for_each_thread(leader, task)
 		account_task(task);
 	rcu_read_unlock();
-	return 0;
 }
 
-static struct kprobe probes[] = {
-	{ .symbol_name = "task_sched_runtime",		.pre_handler = of_task },
-	{ .symbol_name = "task_cputime_adjusted",	.pre_handler = of_task },
-	{ .symbol_name = "thread_group_cputime",	.pre_handler = of_group },
-};
+/* Each function's first argument is the task. */
+#define CLOCKS(X)							\
+	X(task_sched_runtime, credit_task)				\
+	X(task_cputime_adjusted, credit_task)				\
+	X(thread_group_cputime, credit_group)
 
-/* Without the probes clocks lag by a quarter of a second: worth a line, no reason to refuse. */
+#define X(name, credit)							\
+DIVERT_DECLARE(name);							\
+static unsigned long instead_of_##name(DIVERT_ARGS)			\
+{									\
+	unsigned long result;						\
+									\
+	credit((struct task_struct *)a);				\
+	result = divert_original(name)(DIVERT_PASS);			\
+	divert_done();							\
+	return result;							\
+}
+CLOCKS(X)
+#undef X
+
+static struct diversion diversions[] = {
+#define X(name, credit)	DIVERSION(name),
+	CLOCKS(X)
+#undef X
+};
+static bool diverted;
+
+/* Without them clocks lag by a quarter of a second: worth a line, no reason to refuse. */
 int clocks_init(void)
 {
-	unsigned int i;
-	int err;
-
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		err = register_kprobe(&probes[i]);
-		if (!err)
-			continue;
-		pr_warn("%s() cannot be probed (error %d): CPU time of threads away is seen late\n",
-			probes[i].symbol_name, err);
-		probes[i].addr = NULL;	/* not to be unregistered */
-	}
+	diverted = !divert_begin(diversions, ARRAY_SIZE(diversions), "CPU time of threads away is seen late");
 	return 0;
 }
 
 void clocks_exit(void)
 {
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		if (probes[i].addr)
-			unregister_kprobe(&probes[i]);
-	}
+	if (diverted)
+		divert_end(diversions, ARRAY_SIZE(diversions));
 }
