@@ -12,10 +12,12 @@
 #              CPUS    CPUs of the machine (default 4)
 #              FUZZ_ROUNDS, FUZZ_SEED  rounds and seed of the tests in boot fuzz
 #              VMFLAGS more flags of apkern vm run, separated by |
+#              SLOWER  how many times slower than others that Linux is (default 1)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 apkern=${APKERN:-bin/apkern}
 guest=${GUEST:-build/guest.test}
+slower=${SLOWER:-1}
 
 # A test that is in no boot, or in one that does not exist, would never run:
 # below the list is compared with the tests that the binary has. The second
@@ -48,6 +50,8 @@ taken      smp  8m   --no-module|--home=0-3              TestTaken
 homes      smp  12m  --home=0-1                          TestSeveralHomes
 elastic    any  20m  --                                  TestElasticLoad|TestElasticCompiler|TestElasticPrograms|TestElasticLast|TestElasticBound|TestElasticRefused|TestElasticNone|TestElasticTogether|TestElasticReset|TestElasticSuspend
 elastic-homes smp 12m --home=0-1                         TestElasticHomes|TestElasticRefused|TestElasticLast
+memory     any  12m  --load|loop                         TestMemory
+nodes      smp  8m   --append|numa=fake=2                TestNodes
 nolock     up   8m   --                                  TestNoLock
 '
 
@@ -61,9 +65,10 @@ boot() {
 	esac
 	echo "=== $1: $5"
 	# shellcheck disable=SC2086 # the flags are several words
-	"$apkern" vm run --cpus "${CPUS:-4}" --timeout "$3" ${KERNEL:+--kernel "$KERNEL"} $flags \
+	"$apkern" vm run --cpus "${CPUS:-4}" --timeout $((${3%m} * slower))m ${KERNEL:+--kernel "$KERNEL"} $flags \
 		$(echo "${VMFLAGS:-}" | tr '|' ' ') ${MODULE:+--env "APKERN_MODULE=$MODULE"} --env APKERN_GUEST=1 \
 		${FUZZ_ROUNDS:+--env FUZZ_ROUNDS} ${FUZZ_SEED:+--env FUZZ_SEED} \
+		--env "APKERN_SLOWER=$slower" \
 		-- "$guest" -test.v -test.failfast=false -test.run "^($5)\$" </dev/null
 }
 
