@@ -25,3 +25,26 @@ build/up/apkern.ko: build/kernel.blob FORCE
 .PHONY: test-up
 test-up: up-kernel all build/guest.test programs ## the suite that runs inside virtual machines, on that Linux
 	KIND=up KERNEL=$(UP)/boot/vmlinuz-$(UP_RELEASE) MODULE=build/up/apkern.ko test/run-vm.sh $(BOOTS)
+
+# The Linux that watches itself.
+DEBUG := build/debug-kernel
+DEBUG_RELEASE = $(shell cat $(DEBUG)/release)
+
+.PHONY: debug-kernel
+debug-kernel: deps-built build/kernel.blob ## build a Linux that watches itself, and the module for it (half an hour, kept)
+	@kernels/build.sh debug $(DEBUG)
+	@$(MAKE) --no-print-directory build/debug/apkern.ko
+
+build/debug/apkern.ko: build/kernel.blob FORCE
+	@$(call build_module,$(DEBUG),build/module-$(DEBUG_RELEASE))
+	@mkdir -p $(@D)
+	@cmp -s build/module-$(DEBUG_RELEASE)/apkern.ko $@ || cp build/module-$(DEBUG_RELEASE)/apkern.ko $@
+
+# What Linux reports at any time of a boot fails it; test/guest/watched_test.go looks.
+# Booted whole: what runs first in a kernel that QEMU unpacked is instrumented by
+# KASAN before KASAN is ready. Nothing is printed to the console: in Linux 6.1 that
+# breaks the rules of nesting that are watched here.
+.PHONY: test-debug-kernel
+test-debug-kernel: debug-kernel all build/guest.test programs ## the suite on that Linux: KASAN, lockdep, kmemleak, debug objects (hours)
+	SLOWER=6 VMFLAGS='--whole|--memory|3G|--env|APKERN_WATCHED=1|--append|log_buf_len=16M|--append|loglevel=1' \
+		KERNEL=$(DEBUG)/boot/vmlinuz-$(DEBUG_RELEASE) MODULE=build/debug/apkern.ko test/run-vm.sh $(BOOTS)

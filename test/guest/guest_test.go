@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
+	"time"
 )
 
 // helpers are what this binary does as a child of a test instead of testing:
@@ -30,8 +32,26 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	build = filepath.Dir(exe)
-	os.Exit(m.Run())
+	status := m.Run()
+	if watched() && !examine(os.Stdout) {
+		status = 1
+	}
+	os.Exit(status)
 }
+
+// slower is how many times slower this machine is than others.
+func slower() int {
+	if n, err := strconv.Atoi(os.Getenv("APKERN_SLOWER")); err == nil && n > 0 {
+		return n
+	}
+	return 1
+}
+
+// patient is how long to wait here for what takes d elsewhere.
+func patient(d time.Duration) time.Duration { return d * time.Duration(slower()) }
+
+// fewer is how many rounds to make here where n are made elsewhere.
+func fewer(n int) int { return max(n/slower(), 1) }
 
 // program returns the path of a guest test program.
 func program(name string) string {
@@ -56,8 +76,8 @@ func begin(t *testing.T) {
 				t.Errorf("CPU %d has failed: %s", cpu, cpuAttribute(t, cpu, "fatal"))
 			}
 		}
-		for _, line := range log.complaints() {
-			t.Errorf("kernel log: %s", line)
+		for _, report := range log.complaints() {
+			t.Errorf("kernel log: %s", report)
 		}
 	})
 }

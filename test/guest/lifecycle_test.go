@@ -84,15 +84,17 @@ func TestKill(t *testing.T) {
 	killOnce(t, 0)
 	settle(t)
 	before := memoryMaps(t)
-	for i := range kills {
+	rounds := fewer(kills)
+	for i := range rounds {
 		killOnce(t, time.Duration(rand.IntN(20_000))*time.Microsecond)
 		if t.Failed() {
 			t.Fatalf("in round %d", i)
 		}
 	}
 	settle(t)
-	if after := memoryMaps(t); after-before > growth {
-		t.Errorf("%d mm_structs before, %d after %d kills", before, after, kills)
+	// A kernel that watches itself keeps what is freed for a while; it looks for leaks by other means.
+	if after := memoryMaps(t); after-before > growth && !watched() {
+		t.Errorf("%d mm_structs before, %d after %d kills", before, after, rounds)
 	}
 	succeed(t, preload, program("parallel"), strconv.Itoa(len(cpuList(t, "cpus"))), "50")
 }
@@ -108,7 +110,7 @@ func killOnce(t *testing.T, after time.Duration) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	hung := time.AfterFunc(timeLimit, func() { killGroup(cmd) })
+	hung := time.AfterFunc(patient(timeLimit), func() { killGroup(cmd) })
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil || line != "ready\n" {
 		t.Errorf("churn: said %q: %v", line, err)
@@ -117,7 +119,7 @@ func killOnce(t *testing.T, after time.Duration) {
 	killGroup(cmd)
 	_ = cmd.Wait() // its status is looked at below
 	if !hung.Stop() {
-		t.Errorf("churn: not ready within %v", timeLimit)
+		t.Errorf("churn: not ready within %v", patient(timeLimit))
 	}
 	if s := status(cmd.ProcessState); s != 128+int(unix.SIGKILL) {
 		t.Errorf("churn: status %d before it was killed", s)

@@ -82,6 +82,7 @@ func run(t *testing.T, w way, c command) outcome {
 	if limit == 0 {
 		limit = timeLimit
 	}
+	limit = patient(limit)
 	var stdout, stderr bytes.Buffer
 	cmd := start(t, w, c)
 	cmd.Stdin = strings.NewReader(c.stdin)
@@ -137,7 +138,7 @@ func succeed(t *testing.T, w way, argv ...string) outcome {
 // eventually waits until ok says so, or fails the test with what it last said.
 func eventually(t *testing.T, what string, ok func() (bool, string)) {
 	t.Helper()
-	const patience = 60 * time.Second
+	patience := patient(60 * time.Second)
 	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		done, state := ok()
 		if done {

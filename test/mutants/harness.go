@@ -51,17 +51,21 @@ const row = "%-26s%-34s%s\n"
 // then returns a *survivors; it ends at once when a mutant could not be tried.
 func (h *harness) run(mutants []mutant) error {
 	fmt.Fprintf(h.out, row, "mutant", "guard", "caught")
-	sound := map[string]bool{} // guards known to pass unmodified
+	type where struct {
+		guard     string
+		up, debug bool
+	}
+	sound := map[where]bool{} // guards known to pass unmodified
 	var alive survivors
 	for _, m := range mutants {
 		if h.stopped() {
 			return errors.New("interrupted")
 		}
-		if !sound[m.guard] {
+		if at := (where{m.guard, m.up, m.debug}); !sound[at] {
 			if err := h.passes(m); err != nil {
 				return err
 			}
-			sound[m.guard] = true
+			sound[at] = true
 		}
 		v, err := h.try(m)
 		if err != nil {

@@ -127,6 +127,18 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestReported(t *testing.T) {
+	for output, want := range map[string]bool{
+		"--- PASS: TestA (1.0s)\nPASS\nwatched: REPORT (KASAN):\nBUG": true,
+		"PASS\nwatched: LEAKS:\nunreferenced object":                  true,
+		"PASS\nwatched: nothing to report in 12 lines\n":              false,
+	} {
+		if reported([]byte(output)) != want {
+			t.Errorf("%q: %t", output, !want)
+		}
+	}
+}
+
 func TestPattern(t *testing.T) {
 	if got := pattern("TestA/b c/d"); got != "^TestA$/^b c$/^d$" {
 		t.Errorf("got %q", got)
@@ -134,8 +146,17 @@ func TestPattern(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	if got, err := choose(table, nil); err != nil || len(got) != len(table) {
-		t.Errorf("%d mutants, %v", len(got), err)
+	debug := 0
+	for _, m := range table {
+		if m.debug {
+			debug++
+		}
+	}
+	if got, err := choose(table, nil); err != nil || debug == 0 || len(got) != len(table)-debug {
+		t.Errorf("%d mutants of %d, %v", len(got), len(table), err)
+	}
+	if got, err := choose(table, []string{"record-leaked"}); err != nil || len(got) != 1 {
+		t.Errorf("%v, %v", got, err)
 	}
 	if got, err := choose(table, []string{"no-recall"}); err != nil || len(got) != 1 || got[0].name != "no-recall" {
 		t.Errorf("%v, %v", got, err)

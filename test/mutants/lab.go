@@ -31,33 +31,64 @@ func (l *vmLab) original(m mutant) string { return filepath.Join(l.root, product
 
 // product is make's target for the module that a mutant is tried with.
 func product(m mutant) string {
-	if m.up {
+	switch {
+	case m.up:
 		return "build/up/apkern.ko"
+	case m.debug:
+		return "build/debug/apkern.ko"
 	}
 	return "build/apkern.ko"
 }
 
-// upKernel is where `make up-kernel` links the Linux without SMP.
-const upKernel = "build/up-kernel"
+// built is where make links the Linux that was built for the mutant, "" for one
+// that is tried with an installed Linux.
+func built(m mutant) string {
+	switch {
+	case m.up:
+		return "build/up-kernel"
+	case m.debug:
+		return "build/debug-kernel"
+	}
+	return ""
+}
 
 // prepare checks that everything is built and copies the tree.
-func (l *vmLab) prepare() error {
-	for _, product := range []string{"bin/apkern", "build/apkern.ko", "build/up/apkern.ko", upKernel, "build/guest.test", "build/test"} {
+func (l *vmLab) prepare(chosen []mutant) error {
+	products := []string{"bin/apkern", "build/guest.test", "build/test"}
+	kernels := map[string]bool{}
+	for _, m := range chosen {
+		products = append(products, product(m))
+		if k := built(m); k != "" {
+			products = append(products, k)
+			kernels[k] = true
+		}
+	}
+	for _, product := range products {
 		if _, err := os.Stat(filepath.Join(l.root, product)); err != nil {
-			return fmt.Errorf("there is no %s: run make test-mutants", product)
+			return fmt.Errorf("there is no %s: run make test-mutants, or make debug-kernel before it", product)
 		}
 	}
 	if err := copyTree(l.root, l.tree(), "build", "bin"); err != nil {
 		return err
 	}
-	link := filepath.Join(l.tree(), upKernel)
+	for k := range kernels {
+		if err := l.link(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// link gives the copy a kernel of the tree's.
+func (l *vmLab) link(kernel string) error {
+	link := filepath.Join(l.tree(), kernel)
 	if _, err := os.Lstat(link); err == nil {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
 		return err
 	}
-	return os.Symlink(filepath.Join(l.root, upKernel), link)
+	return os.Symlink(filepath.Join(l.root, kernel), link)
 }
 
 func (l *vmLab) mutate(m mutant) (func() error, error) {
@@ -67,7 +98,7 @@ func (l *vmLab) mutate(m mutant) (func() error, error) {
 func (l *vmLab) build(m mutant) (string, error) {
 	name := m.name
 	args := []string{"-C", l.tree(), product(m)}
-	if l.kernel != "" && !m.up {
+	if l.kernel != "" && built(m) == "" {
 		args = append(args, "KREL="+l.kernel)
 	}
 	out, err := exec.Command("make", args...).CombinedOutput()
@@ -83,12 +114,12 @@ func (l *vmLab) build(m mutant) (string, error) {
 
 func (l *vmLab) guard(m mutant, module string) (verdict, error) {
 	kernel := l.kernel
-	if m.up {
-		release, err := os.ReadFile(filepath.Join(l.root, upKernel, "release"))
+	if dir := built(m); dir != "" {
+		release, err := os.ReadFile(filepath.Join(l.root, dir, "release"))
 		if err != nil {
 			return passed, err
 		}
-		kernel = filepath.Join(l.root, upKernel, "boot", "vmlinuz-"+strings.TrimSpace(string(release)))
+		kernel = filepath.Join(l.root, dir, "boot", "vmlinuz-"+strings.TrimSpace(string(release)))
 	}
 	cmd := exec.Command(filepath.Join(l.root, "bin", "apkern"), l.command(m, module, kernel)...)
 	cmd.Dir = l.root
@@ -100,24 +131,40 @@ func (l *vmLab) guard(m mutant, module string) (verdict, error) {
 	if err != nil && !errors.As(err, &exit) {
 		return passed, err
 	}
-	return judge(m.guard, cmd.ProcessState.ExitCode(), out)
+	status := cmd.ProcessState.ExitCode()
+	if m.debug && status == 1 && reported(out) {
+		return failed, nil
+	}
+	return judge(m.guard, status, out)
+}
+
+// reported tells whether the Linux that watches itself had something to report,
+// which fails the run though the test passed.
+func reported(output []byte) bool {
+	return bytes.Contains(output, []byte("watched: REPORT")) || bytes.Contains(output, []byte("watched: LEAKS"))
 }
 
 // patience is how many seconds a program that meets its danger by chance tries
 // with a mutant, in which it ends when it has.
 const patience = "60"
 
+// watchedFlags are those of make test-debug-kernel.
+var watchedFlags = strings.Fields("--whole --memory 3G --append log_buf_len=16M --append loglevel=1 --env APKERN_WATCHED=1 --env APKERN_SLOWER=6")
+
 // command returns the arguments of apkern that run a mutant's guest test.
 func (l *vmLab) command(m mutant, module, kernel string) []string {
-	args := []string{"vm", "run", "--cpus", "4", "--timeout", "15m", "--module", module,
+	args := []string{"vm", "run", "--cpus", "4", "--timeout", "30m", "--module", module,
 		"--env", "APKERN_GUEST=1", "--env", "APKERN_MODULE=" + module}
 	if kernel != "" {
 		args = append(args, "--kernel", kernel)
 	}
+	args = append(args, strings.Fields(m.flags)...)
+	if m.debug {
+		args = append(args, watchedFlags...)
+	}
 	if filepath.Dir(module) == l.dir() {
 		args = append(args, "--env", "APKERN_PATIENCE="+patience)
 	}
-	args = append(args, strings.Fields(m.vm)...)
 	return append(args, "--", filepath.Join(l.root, "build", "guest.test"),
 		"-test.v", "-test.run", pattern(m.guard))
 }

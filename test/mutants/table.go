@@ -6,7 +6,8 @@ type mutant struct {
 	breaks string // what it breaks, for people
 	guard  string // the guest test, or subtest, that must notice
 	up     bool   // on a Linux without SMP
-	vm     string // more flags of the machine
+	debug  bool   // on the Linux that watches itself; tried only when it is named
+	flags  string // of apkern vm run, as the guard's boot has them
 	edits  []edit
 }
 
@@ -336,14 +337,14 @@ var table = []mutant{
 		name:   "siblings-taken",
 		breaks: "a CPU that shares its core with one of Linux's is taken",
 		guard:  "TestSiblings",
-		vm:     "--threads=2 --cpu=max,vendor=GenuineIntel",
+		flags:  "--threads=2 --cpu=max,vendor=GenuineIntel",
 		edits:  []edit{{"module/enumerate.c", "\t\tif (!s->chosen && (!off || linux_has(s->linux_cpu)))\n", "\t\tif (!s->chosen && s->apicid)\n"}},
 	},
 	{
 		name:   "smt-policy-ignored",
 		breaks: "second threads are taken although SMT is switched off",
 		guard:  "TestSMTOff",
-		vm:     "--threads=2 --cpu=max,vendor=GenuineIntel --append=nosmt",
+		flags:  "--threads=2 --cpu=max,vendor=GenuineIntel --append=nosmt",
 		edits:  []edit{{"module/enumerate.c", "thread_bits(), smt_off());", "thread_bits(), !cpu_smt_possible());"}},
 	},
 	{
@@ -396,4 +397,71 @@ var table = []mutant{
 		guard:  "TestTurns",
 		edits:  []edit{{"module/turn.c", "return !t->pinned && !affinity_away_only(t) && ", "return "}},
 	},
+	{
+		name:   "single-pages-not-flushed",
+		breaks: "home does not ask for a flush when one page table entry changes",
+		guard:  "TestMemory/limit",
+		flags:  loopFlags,
+		edits: []edit{{"module/space.c", "\tcpus = flush(s->page->id);\n",
+			"\tcpus = end - start > PAGE_SIZE ? flush(s->page->id) : 0;\n"}},
+	},
+	{
+		name:   "compaction-not-flushed",
+		breaks: "the same, seen by what moves single pages without swapping",
+		guard:  "TestMemory/compact",
+		flags:  loopFlags,
+		edits: []edit{{"module/space.c", "\tcpus = flush(s->page->id);\n",
+			"\tcpus = end - start > PAGE_SIZE ? flush(s->page->id) : 0;\n"}},
+	},
+	{
+		name:   "merging-not-flushed",
+		breaks: "the same, seen by what merges pages",
+		guard:  "TestMemory/merge",
+		flags:  loopFlags,
+		edits: []edit{{"module/space.c", "\tcpus = flush(s->page->id);\n",
+			"\tcpus = end - start > PAGE_SIZE ? flush(s->page->id) : 0;\n"}},
+	},
+	{
+		name:   "huge-pages-not-flushed",
+		breaks: "home does not ask for a flush when what changes is as large as a huge page",
+		guard:  "TestMemory/collapse",
+		flags:  loopFlags,
+		edits: []edit{{"module/space.c", "\tcpus = flush(s->page->id);\n",
+			"\tcpus = end - start != PMD_SIZE ? flush(s->page->id) : 0;\n"}},
+	},
+	{
+		name:   "sleeps-under-lock",
+		breaks: "memory is asked for, in a way that may sleep, under a spin lock",
+		guard:  "TestParallel",
+		debug:  true,
+		edits: []edit{{"module/slot.c", "\ti = find_first_zero_bit(used, apk_param_slots);\n",
+			"\tfree_page(__get_free_page(GFP_KERNEL));\n\ti = find_first_zero_bit(used, apk_param_slots);\n"}},
+	},
+	{
+		name:   "record-leaked",
+		breaks: "a thread's record is not freed",
+		guard:  "TestParallel",
+		debug:  true,
+		edits: []edit{{"module/thread.c",
+			"\tkfree(container_of(rcu, struct thread, rcu));\n", ""}},
+	},
+	{
+		name:   "record-freed-early",
+		breaks: "a thread's record is freed before its last use",
+		guard:  "TestParallel",
+		debug:  true,
+		edits: []edit{{"module/thread.c",
+			"\tcall_rcu(&t->rcu, record_release);\n", "\tkfree(t);\n\tcall_rcu(&t->rcu, record_release);\n"}},
+	},
+	{
+		name:   "group-unprotected",
+		breaks: "a control group is looked at outside of an RCU read section",
+		guard:  "TestGroupUsage",
+		debug:  true,
+		edits: []edit{{"module/groups.c", "\trcu_read_lock();\n", ""},
+			{"module/groups.c", "\trcu_read_unlock();\n", ""}},
+	},
 }
+
+// loopFlags are those of the boot "memory".
+const loopFlags = "--load loop"
