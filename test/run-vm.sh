@@ -21,7 +21,9 @@ slower=${SLOWER:-1}
 
 # A test that is in no boot, or in one that does not exist, would never run:
 # below the list is compared with the tests that the binary has. The second
-# column says for which kernels a boot is: smp, up (without SMP), any.
+# column says for which kernels a boot is: smp, up (without SMP), any; or that it
+# is run only when it is named: those ask Linux to reclaim, merge and compact within
+# a time that it does not keep beside other virtual machines.
 boots='
 programs   any  12m  --                                  TestDifferential|TestProcesses
 away       any  12m  --                                  TestAwayProofFailsNatively|TestParallel|TestCrowd|TestRunStatuses|TestSession|TestCPUGroup|TestPolicy|TestPolicyComputing|TestCPUTime
@@ -50,8 +52,8 @@ taken      smp  8m   --no-module|--home=0-3              TestTaken
 homes      smp  12m  --home=0-1                          TestSeveralHomes
 elastic    any  20m  --                                  TestElasticLoad|TestElasticCompiler|TestElasticPrograms|TestElasticLast|TestElasticBound|TestElasticRefused|TestElasticNone|TestElasticTogether|TestElasticReset|TestElasticSuspend
 elastic-homes smp 12m --home=0-1                         TestElasticHomes|TestElasticRefused|TestElasticLast
-memory     any  12m  --load|loop                         TestMemory
-nodes      smp  8m   --append|numa=fake=2                TestNodes
+memory     named 12m --load|loop                         TestMemory
+nodes      named 8m  --append|numa=fake=2                TestNodes
 nolock     up   8m   --                                  TestNoLock
 '
 
