@@ -40,7 +40,7 @@ fuzz       any  15m  --                                  TestFuzzDevice|TestHost
 security   any  12m  --                                  TestNothingElseMapped|TestNothingLeftOnStacks|TestSlotsAreCleared|TestUserShare|TestPermissions
 siblings   smp  8m   --no-module|--threads=2|--cpu=max,vendor=GenuineIntel TestSiblings
 smt-off    smp  8m   --no-module|--threads=2|--cpu=max,vendor=GenuineIntel|--append=nosmt TestSMTOff
-far        any  12m  --cpu=max,-smap                     TestHostileCode|TestHostileRegisters
+far        any  12m  --cpu=max,-smap                     TestHostileCode
 parameters any  8m   --no-module                         TestParameters|TestSecondLoad
 lifecycle  any  12m  --no-module                         TestLoadUnload|TestUnloadBusy
 kill       any  12m  --                                  TestKill

@@ -2,7 +2,6 @@ package guest
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
@@ -17,9 +16,10 @@ func fuzzRounds(t *testing.T, otherwise int) int {
 	return environmentNumber(t, "FUZZ_ROUNDS", otherwise)
 }
 
-// fuzzSeed returns $FUZZ_SEED, or another seed each time.
+// fuzzSeed returns $FUZZ_SEED, or always the same: a change is judged by what it
+// changed.
 func fuzzSeed(t *testing.T) int {
-	seed := environmentNumber(t, "FUZZ_SEED", int(rand.Uint32()>>1))
+	seed := environmentNumber(t, "FUZZ_SEED", 77)
 	t.Logf("FUZZ_SEED=%d", seed)
 	return seed
 }
