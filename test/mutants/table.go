@@ -352,7 +352,7 @@ var table = []mutant{
 		breaks: "a CPU takes any ready thread, not the one that has run least",
 		guard:  "TestShares",
 		edits: []edit{{"kernel/sched/pick.go",
-			"if !ok || before(v, best.vruntime) || v == best.vruntime && waited > longestWait {", "if !ok {"}},
+			"if !ok || before(v, best.vruntime) || v == best.vruntime && waited > longestWait {", "if !ok && waited >= longestWait {"}},
 	},
 	{
 		name:   "first-come",
