@@ -26,14 +26,21 @@ static struct acpu cpus[APK_MAX_CPUS];
 struct acpu *apk_cpus = cpus;
 unsigned int apk_nr_cpus;
 
-struct acpu *acpu_by_linux(unsigned int cpu)
+struct acpu *acpu_possible(unsigned int cpu)
 {
 	unsigned int i;
 
 	for (i = 0; i < apk_nr_cpus; i++)
-		if (apk_cpus[i].linux_cpu == cpu && acpu_taken(&apk_cpus[i]))
+		if (apk_cpus[i].linux_cpu == cpu)
 			return &apk_cpus[i];
 	return NULL;
+}
+
+struct acpu *acpu_by_linux(unsigned int cpu)
+{
+	struct acpu *a = acpu_possible(cpu);
+
+	return a && acpu_taken(a) ? a : NULL;
 }
 
 unsigned int acpu_taken_count(void)

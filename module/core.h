@@ -78,6 +78,7 @@ static inline bool acpu_usable(const struct acpu *a)
 void acpu_command(struct acpu *a, enum apk_command command);
 
 /* acpu.c: which CPUs are ours. Any context. */
+struct acpu *acpu_possible(unsigned int cpu);	/* by Linux's number, whoever has it; NULL: it can never be ours */
 struct acpu *acpu_by_linux(unsigned int cpu);	/* NULL: not an application CPU */
 unsigned int acpu_taken_count(void);
 unsigned int acpu_up(void);		/* how many are usable */
@@ -107,7 +108,7 @@ void lapic_exit(void);
 bool lapic_x2apic(void);
 void lapic_ipi(u32 apicid, u32 vector);
 void lapic_icr(u32 apicid, u32 low);	/* INIT, SIPI */
-/* A CPU that is given back takes none of ours any more: see acpu_stop(). */
+/* A CPU that is given back takes none of ours any more: see stop() in acpu.c. */
 static inline void acpu_ipi(struct acpu *a, u32 vector)
 {
 	rcu_read_lock();

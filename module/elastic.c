@@ -19,17 +19,6 @@ static DEFINE_MUTEX(change_lock);	/* which CPUs are ours, and the next two */
 static bool suspended;			/* Linux is about to suspend, or does */
 static bool finished;			/* it stops for good */
 
-/* The CPU of a list, whoever has it; NULL: there are more CPUs than can be ours. */
-static struct acpu *possible(unsigned int cpu)
-{
-	unsigned int i;
-
-	for (i = 0; i < apk_nr_cpus; i++)
-		if (apk_cpus[i].linux_cpu == cpu)
-			return &apk_cpus[i];
-	return NULL;
-}
-
 static int refuse(unsigned int cpu, int err, const char *why)
 {
 	pr_err("CPU %u %s\n", cpu, why);
@@ -110,7 +99,7 @@ static void as_taken(const unsigned long *list, unsigned int size)
 	unsigned int cpu;
 
 	for_each_set_bit(cpu, list, size)
-		enumerate_choose(cpu, acpu_taken(possible(cpu)));
+		enumerate_choose(cpu, acpu_taken(acpu_possible(cpu)));
 }
 
 /* All of the list is looked at before anything changes. */
@@ -124,7 +113,7 @@ static int check(enum elastic_change what, const unsigned long *list, unsigned i
 		return -EBUSY;
 	}
 	for_each_set_bit(cpu, list, size) {
-		err = changes[what].check(cpu, possible(cpu));
+		err = changes[what].check(cpu, acpu_possible(cpu));
 		if (err)
 			return err;
 	}
@@ -143,7 +132,7 @@ static int make(enum elastic_change what, const unsigned long *list, unsigned in
 	int err = 0;
 
 	for_each_set_bit(cpu, list, size) {
-		err = changes[what].make(possible(cpu));
+		err = changes[what].make(acpu_possible(cpu));
 		if (err)
 			break;
 	}

@@ -33,38 +33,29 @@ bool ready_withdraw(unsigned int slot)
 	return true;
 }
 
-bool ready_is(unsigned int slot)
+unsigned int ready_next(unsigned int slot)
 {
-	return READ_ONCE(*word_of(slot)) >> (slot % 64) & 1 &&
-	       READ_ONCE(apk_global->head[slot].state) == APK_READY;
-}
+	u64 left;
 
-bool ready_any(void)
-{
-	unsigned int w;
-
-	for (w = 0; w < APK_MAX_SLOTS / 64; w++) {
-		if (READ_ONCE(apk_global->ready[w]))
-			return true;
+	while (slot < APK_MAX_SLOTS) {
+		left = READ_ONCE(*word_of(slot)) >> (slot % 64);
+		if (!left) {
+			slot = round_down(slot, 64) + 64;
+			continue;
+		}
+		slot += __builtin_ctzll(left);
+		if (READ_ONCE(apk_global->head[slot].state) == APK_READY)
+			break;
+		slot++;
 	}
-	return false;
-}
-
-static bool waits_for(unsigned int slot, unsigned int cpu)
-{
-	const struct apk_head *h = &apk_global->head[slot];
-
-	return READ_ONCE(h->state) == APK_READY && cpus_has(h->cpus, cpu);
+	return slot;
 }
 
 unsigned int ready_count(unsigned int cpu)
 {
-	unsigned int w, n = 0;
-	u64 left;
+	unsigned int slot, n = 0;
 
-	for (w = 0; w < APK_MAX_SLOTS / 64; w++) {
-		for (left = READ_ONCE(apk_global->ready[w]); left; left &= left - 1)
-			n += waits_for(64 * w + __builtin_ctzll(left), cpu);
-	}
+	for_each_ready(slot)
+		n += cpus_has(apk_global->head[slot].cpus, cpu);
 	return n;
 }

@@ -143,8 +143,9 @@ bool place_full(const struct apk_head *h);	/* no CPU that may run it is idle */
 /* ready.c: the set of ready threads. ready_count() is in core.h. Any context. */
 void ready_add(unsigned int slot);
 bool ready_withdraw(unsigned int slot);	/* READY -> HOME; false: a CPU has it */
-bool ready_is(unsigned int slot);
-bool ready_any(void);
+unsigned int ready_next(unsigned int slot);	/* the first from there on that is READY; APK_MAX_SLOTS: none */
+#define for_each_ready(slot)						\
+	for ((slot) = ready_next(0); (slot) < APK_MAX_SLOTS; (slot) = ready_next((slot) + 1))
 
 /*
  * turn.c: threads that wait run at home when there is nothing else to do. By the

@@ -48,9 +48,7 @@ static struct thread *hindmost(void)
 	unsigned int i;
 	u64 least = 0;
 
-	for (i = 0; i < APK_MAX_SLOTS; i++) {
-		if (!ready_is(i))
-			continue;
+	for_each_ready(i) {
 		h = &apk_global->head[i];
 		t = thread_in(i);
 		if (!t || !may_turn(t) || !place_full(h))
@@ -97,7 +95,7 @@ void turn_begin(struct thread *t)
 /* Whoever waits can have this CPU of Linux's next; with nobody waiting there is no better place. */
 static bool goes_on(const struct thread *t)
 {
-	return !ready_any() && place_full(&apk_global->head[t->slot]);
+	return ready_next(0) == APK_MAX_SLOTS && place_full(&apk_global->head[t->slot]);
 }
 
 /* On the way to user mode, interrupts off. */

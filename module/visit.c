@@ -142,7 +142,7 @@ static bool wait_for_event(struct visit *v)
 		account_away(v->t, account_running(v->h, v->s));
 		if (wanted_home(v))
 			break;
-		if (ready_is(v->t->slot))
+		if (head_state(v->h) == APK_READY)
 			turn_look();
 	}
 	__set_current_state(TASK_RUNNING);
