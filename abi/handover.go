@@ -61,6 +61,13 @@ const (
 	VecSpurious = 0xff
 )
 
+// What home and the CPUs must reckon alike: docs/scheduling.md.
+const (
+	WeightNice0  = 1024
+	CreditSlices = 2
+	YieldPart    = 4
+)
+
 // The embedded image.
 const (
 	BlobMagic    = 0x314b504142

@@ -70,6 +70,11 @@ typedef uint64_t u64;
 #define APK_VEC_TIMER	0xe4	/* the CPU's own time slice timer */
 #define APK_VEC_SPURIOUS 0xff
 
+/* What home and the CPUs must reckon alike: docs/scheduling.md. */
+#define APK_WEIGHT_NICE0 1024
+#define APK_CREDIT_SLICES 2	/* how far behind the level a thread may be that comes ready */
+#define APK_YIELD_PART	4	/* part of a slice: who is further ahead of one that comes ready is interrupted */
+
 /* The embedded image: a header, then segments (file offsets from the header). */
 #define APK_BLOB_MAGIC	0x314b504142ull	/* "BAPK1" */
 #define APK_BLOB_SEGMENTS 8

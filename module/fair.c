@@ -49,7 +49,7 @@ void fair_charge(struct apk_head *h, u64 ns)
 {
 	u64 cycles = mul_u64_u64_div_u64(ns, tsc_khz, 1000000);
 
-	h->vruntime += div_u64(cycles * weight_of_nice[20], h->weight);
+	h->vruntime += div_u64(cycles * APK_WEIGHT_NICE0, h->weight);
 }
 
 /*
@@ -58,7 +58,7 @@ void fair_charge(struct apk_head *h, u64 ns)
  */
 s64 fair_lead(const struct acpu *a, const struct apk_head *h)
 {
-	u64 credit = 2 * READ_ONCE(apk_global->slice_cycles);
+	u64 credit = APK_CREDIT_SLICES * READ_ONCE(apk_global->slice_cycles);
 	u64 floor = READ_ONCE(apk_global->level) - credit;
 	u64 own = h->vruntime;
 	u32 slot = READ_ONCE(a->head->slot);

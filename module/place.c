@@ -105,7 +105,7 @@ static bool idle_takes(const struct apk_head *h)
 /* No CPU is idle: which of those that run is to be asked to give way. */
 static unsigned int furthest_ahead(const struct apk_head *h)
 {
-	s64 most = (s64)(READ_ONCE(apk_global->slice_cycles) / 4), lead;
+	s64 most = (s64)(READ_ONCE(apk_global->slice_cycles) / APK_YIELD_PART), lead;
 	unsigned int i, best = apk_nr_cpus;
 
 	for (i = 0; i < apk_nr_cpus; i++) {

@@ -14,18 +14,13 @@ import (
 
 // Bounds, in time slices.
 const (
-	creditSlices  = 2  // how far behind the level a thread may be that comes ready
 	aloneSlices   = 16 // what a run counts for at the most that kept nobody waiting
 	overdueSlices = 4  // how often a thread waits what it must wait by weights, before it is next
 )
 
-// Parts of a slice.
-const (
-	partToYield = 4  // how far ahead of one that comes ready a thread is interrupted
-	partToLeave = 16 // how long a ready thread is left to the CPU where it ran
-)
-
-const nice0Weight = 1024
+// partToLeave is the part of a slice for which a ready thread is left to the CPU
+// where it ran.
+const partToLeave = 16
 
 func slice() uint64 { return atomic.LoadUint64(&window.Global().SliceCycles) }
 
@@ -58,7 +53,7 @@ func Charge(h *abi.Head) {
 		ran = min(ran, aloneSlices*slice())
 	}
 	p.Charged = now
-	atomic.StoreUint64(&h.VRuntime, h.VRuntime+ran*nice0Weight/weight(h))
+	atomic.StoreUint64(&h.VRuntime, h.VRuntime+ran*abi.WeightNice0/weight(h))
 }
 
 // effective is the virtual run time that the thread competes with on this CPU:
@@ -69,7 +64,7 @@ func effective(h *abi.Head) uint64 {
 	if atomic.LoadUint32(&h.Fresh) != 0 {
 		return level
 	}
-	return later(atomic.LoadUint64(&h.VRuntime), level-creditSlices*slice())
+	return later(atomic.LoadUint64(&h.VRuntime), level-abi.CreditSlices*slice())
 }
 
 // raise raises this CPU's level, and the machine's.

@@ -40,7 +40,7 @@ func Yields(h *abi.Head) bool {
 	Join(h)
 	Charge(h)
 	c, ok := choose(weight(h), false)
-	return ok && (c.Overdue || before(c.vruntime+slice()/partToYield, h.VRuntime))
+	return ok && (c.Overdue || before(c.vruntime+slice()/abi.YieldPart, h.VRuntime))
 }
 
 // Join starts a time slice if others wait and none is running. This CPU's thread,

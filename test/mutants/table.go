@@ -345,7 +345,7 @@ var table = []mutant{
 		breaks: "second threads are taken although SMT is switched off",
 		guard:  "TestSMTOff",
 		flags:  "--threads=2 --cpu=max,vendor=GenuineIntel --append=nosmt",
-		edits:  []edit{{"module/enumerate.c", "thread_bits(), smt_off());", "thread_bits(), !cpu_smt_possible());"}},
+		edits:  []edit{{"module/enumerate.c", "!strncmp(state, \"off\", 3) || !strncmp(state, \"force\", 5);", "!cpu_smt_possible();"}},
 	},
 	{
 		name:   "order-ignored",
@@ -365,7 +365,7 @@ var table = []mutant{
 		name:   "weights-ignored",
 		breaks: "a thread is charged the time it ran, whatever its weight",
 		guard:  "TestNice",
-		edits:  []edit{{"kernel/sched/fair.go", "h.VRuntime+ran*nice0Weight/weight(h)", "h.VRuntime+ran"}},
+		edits:  []edit{{"kernel/sched/fair.go", "h.VRuntime+ran*abi.WeightNice0/weight(h)", "h.VRuntime+ran"}},
 	},
 	{
 		name:   "nice-not-noticed",
