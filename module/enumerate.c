@@ -314,9 +314,9 @@ static const char *sibling_fault(const struct entry *e, unsigned int bits, bool 
 }
 
 /* What runs on one thread of a core can be sampled from the other. False: the CPU must not be ours. */
-static bool check_siblings(const struct entry *e)
+static bool check_siblings(const struct entry *e, unsigned int bits, bool off)
 {
-	const char *fault = sibling_fault(e, thread_bits(), smt_off());
+	const char *fault = sibling_fault(e, bits, off);
 
 	if (!fault)
 		return true;
@@ -332,10 +332,12 @@ static bool check_siblings(const struct entry *e)
 static int check_chosen(void)
 {
 	DECLARE_BITMAP(out, APK_MAX_CPUS) = {};
-	unsigned int i;
+	unsigned int bits = thread_bits(), i;
+	bool off = smt_off();
 
 	for (i = 0; i < nr_candidates; i++) {
-		if (!candidates[i].chosen || check_siblings(by_number(candidates[i].linux_cpu)))
+		if (!candidates[i].chosen ||
+		    check_siblings(by_number(candidates[i].linux_cpu), bits, off))
 			continue;
 		if (candidates[i].named)
 			return -EINVAL;
@@ -405,10 +407,11 @@ void enumerate_choose(unsigned int linux_cpu, bool on)
 
 bool enumerate_whole_cores(void)
 {
-	unsigned int i;
+	unsigned int bits = thread_bits(), i;
+	bool off = smt_off();
 
 	for (i = 0; i < nr_entries; i++)
-		if (entries[i].chosen && !check_siblings(&entries[i]))
+		if (entries[i].chosen && !check_siblings(&entries[i], bits, off))
 			return false;
 	return true;
 }

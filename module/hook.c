@@ -39,7 +39,7 @@ static void on_user_return(struct user_return_notifier *n)
 		WRITE_ONCE(t->moved, false);
 		t->kick = true;
 	}
-	if (!t->kick && (!acpu_any() || turn_lasts(t) || policy_stays(t)))
+	if (!t->kick && (turn_lasts(t) || policy_stays(t) || !acpu_any()))
 		return;
 	if (thread_queue_work(t) && t->kick) {
 		t->kick = false;
