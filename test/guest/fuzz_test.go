@@ -73,19 +73,26 @@ func TestFuzzDevice(t *testing.T) {
 	sound(t, before)
 }
 
-// hostile runs rounds of the program natively and adopted; what came of each
-// must be the same.
-func hostile(t *testing.T, mode string, seed, rounds int) {
+// hostile runs the program natively and adopted; what came of each round must be the
+// same.
+func hostile(t *testing.T, args ...string) {
 	t.Helper()
+	argv := append([]string{program("hostile")}, args...)
+	want := run(t, native, command{argv: argv})
+	if want.Status != 0 {
+		t.Fatalf("natively: status %d: %s", want.Status, want.Stderr)
+	}
+	compareRounds(t, want.Stdout, succeed(t, byItself, argv...).Stdout)
+}
+
+// hostileRounds makes random rounds, in chunks.
+func hostileRounds(t *testing.T, mode string, rounds int) {
+	t.Helper()
+	seed := fuzzSeed(t)
 	settle(t)
 	before := memoryMaps(t)
 	for first := 0; first < rounds && !t.Failed(); first += fuzzChunk {
-		argv := []string{program("hostile"), mode, strconv.Itoa(seed), strconv.Itoa(first), strconv.Itoa(min(fuzzChunk, rounds-first))}
-		want := run(t, native, command{argv: argv})
-		if want.Status != 0 {
-			t.Fatalf("natively: status %d: %s", want.Status, want.Stderr)
-		}
-		compareRounds(t, want.Stdout, succeed(t, byItself, argv...).Stdout)
+		hostile(t, mode, strconv.Itoa(seed), strconv.Itoa(first), strconv.Itoa(min(fuzzChunk, rounds-first)))
 	}
 	if t.Failed() {
 		t.Logf("repeat with FUZZ_SEED=%d", seed)
@@ -121,12 +128,7 @@ func TestHostileCode(t *testing.T) {
 	begin(t)
 	settle(t)
 	before := memoryMaps(t)
-	argv := []string{program("hostile"), "each"}
-	want := run(t, native, command{argv: argv})
-	if want.Status != 0 {
-		t.Fatalf("natively: status %d: %s", want.Status, want.Stderr)
-	}
-	compareRounds(t, want.Stdout, succeed(t, byItself, argv...).Stdout)
+	hostile(t, "each")
 	sound(t, before)
 }
 
@@ -135,7 +137,7 @@ func TestHostileCode(t *testing.T) {
 // extended state.
 func TestHostileRegisters(t *testing.T) {
 	begin(t)
-	seed := fuzzSeed(t)
-	t.Run("sigreturn", func(t *testing.T) { hostile(t, "sigreturn", seed, fuzzRounds(t, 3000)) })
-	t.Run("ptrace", func(t *testing.T) { hostile(t, "ptrace", seed, fuzzRounds(t, 3000)) })
+	for _, mode := range []string{"sigreturn", "ptrace"} {
+		t.Run(mode, func(t *testing.T) { hostileRounds(t, mode, fuzzRounds(t, 3000)) })
+	}
 }

@@ -14,6 +14,7 @@
 #include "adopt.h"
 #include "random.h"
 #include "snippets.h"
+#include "xarea.h"
 #include "trace.h"
 #include <elf.h>
 #include <setjmp.h>
@@ -31,7 +32,6 @@
 #define ALTERNATE	0x30000000UL
 #define ALTERNATE_SIZE	0x10000UL
 #define NOWHERE		0x40000000UL
-#define XAREA		16384
 
 enum mode { SIGRETURN, PTRACE, EACH };
 
@@ -42,8 +42,7 @@ struct record {
 	int32_t sig, code;
 	uint64_t address;
 	uint64_t reg[27];		/* user_regs_struct, or what a handler sees of it */
-	uint64_t fpu;			/* a checksum */
-	uint32_t mxcsr, fcw;
+	struct fpu_seen fpu;
 	int32_t tried;			/* snippet where wrote what it saw: 1: home, 2: away */
 };
 
@@ -112,20 +111,23 @@ static uint32_t pick_data_selector(struct random *r)
 /* Flags that user mode can set, and some that it cannot. */
 static uint64_t pick_flags(struct random *r)
 {
+	static const struct {
+		unsigned int in;	/* one in so many has it */
+		uint64_t flag;
+	} rare[] = {
+		{ 8, 0x400 },		/* DF */
+		{ 8, 0x4000 },		/* NT */
+		{ 16, 0x40000 },	/* AC */
+		{ 16, 0x10000 },	/* RF */
+		{ 16, 0x100 },		/* TF */
+		{ 16, 0x3000 },		/* IOPL */
+	};
 	uint64_t flags = 0x202 | (random64(r) & 0x8d5);
 
-	if (one_in(r, 8))
-		flags |= 0x400;		/* DF */
-	if (one_in(r, 8))
-		flags |= 0x4000;	/* NT */
-	if (one_in(r, 16))
-		flags |= 0x40000;	/* AC */
-	if (one_in(r, 16))
-		flags |= 0x10000;	/* RF */
-	if (one_in(r, 16))
-		flags |= 0x100;		/* TF */
-	if (one_in(r, 16))
-		flags |= 0x3000;	/* IOPL */
+	for (unsigned int i = 0; i < sizeof(rare) / sizeof(*rare); i++) {
+		if (one_in(r, rare[i].in))
+			flags |= rare[i].flag;
+	}
 	if (one_in(r, 16))
 		flags ^= random64(r) & 0x3a0200;	/* IF, VM, VIF, VIP, ID */
 	if (one_in(r, 32))
@@ -161,15 +163,19 @@ static int excluded(const struct snippet *s, uint32_t parameter)
 	return s->begin == snippet_lar && (parameter & ~3) == 0x20;
 }
 
+/* How many rounds mode each has for a piece: one for every parameter. */
+static long rounds_of(const struct snippet *s)
+{
+	return s->parameter == INT ? 256 : s->parameter ? SELECTORS : 1;
+}
+
 static void pick_snippet(struct random *r, long round, struct state *s)
 {
 	if (mode == EACH) {
 		for (s->snippet = 0; s->snippet < SNIPPET_COUNT; s->snippet++) {
-			long n = snippets[s->snippet].parameter == INT ? 256 : snippets[s->snippet].parameter ? SELECTORS : 1;
-
-			if (round < n)
+			if (round < rounds_of(&snippets[s->snippet]))
 				break;
-			round -= n;
+			round -= rounds_of(&snippets[s->snippet]);
 		}
 		check(s->snippet < SNIPPET_COUNT, "there are not so many rounds");
 		s->parameter = snippets[s->snippet].parameter == INT ? round : selectors[round];
@@ -179,13 +185,13 @@ static void pick_snippet(struct random *r, long round, struct state *s)
 	s->parameter = snippets[s->snippet].parameter == INT ? below(r, 256) : one_of(r, selectors);
 }
 
-/* How many rounds mode each has. */
+/* How many it has in all. */
 static long all_rounds(void)
 {
 	long n = 0;
 
 	for (unsigned int i = 0; i < SNIPPET_COUNT; i++)
-		n += snippets[i].parameter == INT ? 256 : snippets[i].parameter ? SELECTORS : 1;
+		n += rounds_of(&snippets[i]);
 	return n;
 }
 
@@ -279,75 +285,6 @@ static void prepare_memory(struct random *r, const struct state *s)
 	}
 }
 
-/* FNV-1a. */
-static uint64_t checksum(const void *p, size_t n, uint64_t sum)
-{
-	const uint8_t *b = p;
-
-	while (n--)
-		sum = (sum ^ *b++) * 0x100000001b3;
-	return sum;
-}
-
-/* Of a standard format area: x87, SSE and the upper halves of YMM. */
-static void record_fpu(struct record *rec, const uint8_t *area)
-{
-	static const uint8_t zero[256];
-	uint64_t features;
-
-	rec->mxcsr = *(const uint32_t *)(area + 24);
-	rec->fcw = *(const uint16_t *)area;
-	memcpy(&features, area + 512, 8);
-	rec->fpu = checksum(area, 416, 0xcbf29ce484222325);
-	rec->fpu = checksum(features & 4 ? area + 576 : zero, 256, rec->fpu);
-}
-
-/* What the C library left in vector registers becomes what does not depend on addresses. */
-static void plain_fpu(uint8_t *area)
-{
-	uint64_t features;
-
-	memcpy(&features, area + 512, 8);
-	*(uint32_t *)(area + 24) = 0x1f80;
-	memset(area + 160, 0x11, 256);
-	if (features & 4)
-		memset(area + 576, 0x22, 256);
-}
-
-/* An area as XSAVE leaves it, made wrong in some places. */
-static void spoil_fpu(struct random *r, uint8_t *area, int in_frame)
-{
-	uint64_t *header = (void *)(area + 512);
-	uint32_t *mxcsr = (void *)(area + 24), *magic = (void *)(area + 464);
-
-	for (int i = 160; i < 416; i += 4)
-		*(uint32_t *)(area + i) = random64(r);
-	/*
-	 * Of x87 only what the processor keeps as it is: what it makes other values to
-	 * shows or not, as it happens to have loaded them before a tracer looks.
-	 */
-	if (one_in(r, 2)) {
-		for (int i = 32; i < 160; i++)
-			area[i] = i % 16 < 10 ? random64(r) : 0;
-	}
-	if (one_in(r, 4))
-		*(uint16_t *)area = (random64(r) & 0x1f3f) | 0x40;	/* FCW */
-	if (one_in(r, 8)) {
-		*(uint16_t *)(area + 2) = random64(r) & 0x7f00;	/* FSW */
-		area[4] = random64(r);	/* FTW */
-	}
-	if (one_in(r, 3))
-		*mxcsr = random64(r) & 0xffff;
-	if (one_in(r, 16))
-		*mxcsr = random64(r);
-	if (one_in(r, 8))
-		header[0] ^= one_in(r, 2) ? random64(r) & 7 : random64(r);
-	if (one_in(r, 16))
-		header[1 + below(r, 7)] = random64(r);
-	if (in_frame && one_in(r, 8))
-		magic[below(r, 5)] ^= 1U << below(r, 32);
-}
-
 /* Freestanding: the thread's segments, flags and FS base may be anything. */
 static void on_outcome(int sig, siginfo_t *info, void *context)
 {
@@ -369,7 +306,7 @@ static void on_outcome(int sig, siginfo_t *info, void *context)
 	rec->reg[25] = ds | es << 16;
 	rec->reg[26] = fs | gs << 16;
 	if (u->uc_mcontext.fpregs)
-		record_fpu(rec, (void *)u->uc_mcontext.fpregs);
+		rec->fpu = see_fpu((void *)u->uc_mcontext.fpregs);
 	siglongjmp(next_round, 1);
 }
 
@@ -612,7 +549,7 @@ static int read_stop(pid_t pid, struct record *rec)
 	rec->address = (uintptr_t)info.si_addr;
 	must(ptrace(PTRACE_GETREGS, pid, 0, rec->reg));
 	must(ptrace(PTRACE_GETREGSET, pid, NT_X86_XSTATE, &io));
-	record_fpu(rec, area);
+	rec->fpu = see_fpu(area);
 	return 1;
 }
 
@@ -679,7 +616,7 @@ static void print_rounds(void)
 		       plain(rec->address));
 		for (int k = 0; k < 27; k++)
 			printf(" %lx", plain(rec->reg[k]));
-		printf(", fpu %016lx, mxcsr %#x, fcw %#x\n", rec->fpu, rec->mxcsr, rec->fcw);
+		printf(", fpu %016lx, mxcsr %#x, fcw %#x\n", rec->fpu.sum, rec->fpu.mxcsr, rec->fpu.fcw);
 	}
 	fprintf(stderr, "%ld rounds, %ld looked where they were, %ld of them away\n", rounds, tried, away);
 	if (mode != EACH && rounds > 100)
