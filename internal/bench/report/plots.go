@@ -100,6 +100,16 @@ func (p *points) drawTo(to *plot.Plot, horizontal bool, c color.Color, legend st
 	return nil
 }
 
+// rows is an empty plot with a row a name, on a logarithmic axis.
+func rows(label string, names []string) *plot.Plot {
+	c := plot.New()
+	c.X.Label.Text = label
+	logAxis(&c.X)
+	c.NominalY(names...)
+	c.Add(plotter.NewGrid())
+	return c
+}
+
 // ratioPlot has each benchmark's ratio, beside a line at 1.
 func (r *Report) ratioPlot() (*drawing, error) {
 	var p points
@@ -113,16 +123,13 @@ func (r *Report) ratioPlot() (*drawing, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	c := plot.New()
-	c.X.Label.Text = "adopted / native"
-	logAxis(&c.X)
-	c.NominalY(names...)
+	c := rows("adopted / native", names)
 	line, err := plotter.NewLine(plotter.XYs{{X: 1, Y: -0.5}, {X: 1, Y: float64(len(names)) - 0.5}})
 	if err != nil {
 		return nil, err
 	}
 	line.Color = nativeColor
-	c.Add(plotter.NewGrid(), line)
+	c.Add(line)
 	if err := p.drawTo(c, true, adoptedColor, ""); err != nil {
 		return nil, err
 	}
@@ -146,11 +153,7 @@ func (r *Report) callPlot() (*drawing, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	c := plot.New()
-	c.X.Label.Text = "ns a call"
-	logAxis(&c.X)
-	c.NominalY(names...)
-	c.Add(plotter.NewGrid())
+	c := rows("ns a call", names)
 	if err := native.drawTo(c, true, nativeColor, "native"); err != nil {
 		return nil, err
 	}

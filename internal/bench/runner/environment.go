@@ -15,9 +15,6 @@ import (
 	"apkern/internal/client"
 )
 
-// parametersDir is where Linux shows the module's parameters.
-const parametersDir = "/sys/module/apkern/parameters"
-
 // Environment implements Machine.
 func (h *Here) Environment() (bench.Environment, error) {
 	st, err := client.SysfsAt(h.module).Status()

@@ -20,8 +20,9 @@ import (
 
 // What the machine has where.
 const (
-	policyFile = "/sys/module/apkern/parameters/stay"
-	library    = "/lib/libstartup.so.1"
+	parametersDir = "/sys/module/apkern/parameters"
+	policyFile    = parametersDir + "/stay"
+	library       = "/lib/libstartup.so.1"
 )
 
 // Here is this machine, with the module loaded.
