@@ -17,10 +17,11 @@ up-kernel: deps-built build/kernel.blob ## build a Linux without SMP, and the mo
 	@kernels/build.sh uniprocessor $(UP)
 	@$(MAKE) --no-print-directory build/up/apkern.ko
 
-build/up/apkern.ko: build/kernel.blob FORCE
-	@$(call build_module,$(UP),build/module-$(UP_RELEASE))
+# The modules for kernels that were built: of build/NAME-kernel in build/NAME.
+build/up/apkern.ko build/debug/apkern.ko: build/%/apkern.ko: build/kernel.blob FORCE
+	@$(call build_module,build/$*-kernel,build/module-$$(cat build/$*-kernel/release))
 	@mkdir -p $(@D)
-	@cmp -s build/module-$(UP_RELEASE)/apkern.ko $@ || cp build/module-$(UP_RELEASE)/apkern.ko $@
+	@built=build/module-$$(cat build/$*-kernel/release)/apkern.ko; cmp -s $$built $@ || cp $$built $@
 
 .PHONY: test-up
 test-up: up-kernel all build/guest.test programs ## the suite that runs inside virtual machines, on that Linux
@@ -34,11 +35,6 @@ DEBUG_RELEASE = $(shell cat $(DEBUG)/release)
 debug-kernel: deps-built build/kernel.blob ## build a Linux that watches itself, and the module for it (half an hour, kept)
 	@kernels/build.sh debug $(DEBUG)
 	@$(MAKE) --no-print-directory build/debug/apkern.ko
-
-build/debug/apkern.ko: build/kernel.blob FORCE
-	@$(call build_module,$(DEBUG),build/module-$(DEBUG_RELEASE))
-	@mkdir -p $(@D)
-	@cmp -s build/module-$(DEBUG_RELEASE)/apkern.ko $@ || cp build/module-$(DEBUG_RELEASE)/apkern.ko $@
 
 # What Linux reports at any time of a boot fails it; test/guest/watched_test.go looks.
 # Booted whole: what runs first in a kernel that QEMU unpacked is instrumented by
