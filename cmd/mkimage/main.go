@@ -14,8 +14,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 
 	"github.com/u-root/u-root/pkg/cpio"
@@ -103,11 +101,6 @@ func writeCPIO(file string, records []cpio.Record) error {
 	return err
 }
 
-// Modules of GRUB: what both platforms need to find /boot on ext4, read the
-// menu, and boot Linux.
-var grubModules = []string{"part_gpt", "ext2", "normal", "linux", "echo", "test", "search", "search_fs_uuid",
-	"serial", "terminal", "configfile", "loadenv", "smbios", "all_video", "reboot", "halt", "ls", "cat"}
-
 func makeDisk(args []string) error {
 	f := flag.NewFlagSet("disk", flag.ExitOnError)
 	root := f.String("root", "", "ext4 file system")
@@ -117,28 +110,5 @@ func makeDisk(args []string) error {
 	if f.NArg() != 1 {
 		return errors.New("disk: name one output file")
 	}
-	config := filepath.Join(*work, "early.cfg")
-	early := fmt.Sprintf("search.fs_uuid %s root\nset prefix=($root)/boot/grub\n", *uuid)
-	if err := os.WriteFile(config, []byte(early), 0o644); err != nil {
-		return err
-	}
-	core, efi := filepath.Join(*work, "core.img"), filepath.Join(*work, "grub.efi")
-	if err := grub("i386-pc", config, core, "biosdisk", "vga", "vbe"); err != nil {
-		return err
-	}
-	if err := grub("x86_64-efi", config, efi, "efi_gop", "efi_uga", "fat"); err != nil {
-		return err
-	}
-	return diskimage.Write(f.Arg(0), diskimage.Parts{
-		Root: *root, BootImg: "/usr/lib/grub/i386-pc/boot.img", CoreImg: core, GrubEFI: efi,
-	})
-}
-
-func grub(platform, config, out string, more ...string) error {
-	args := append([]string{"-O", platform, "-c", config, "-p", "/boot/grub", "-o", out}, grubModules...)
-	cmd := exec.Command("grub-mkimage", append(args, more...)...)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("grub-mkimage for %s: %w\n%s", platform, err, text)
-	}
-	return nil
+	return diskimage.WriteWithGRUB(f.Arg(0), *root, *uuid, *work)
 }

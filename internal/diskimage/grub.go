@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 )
 
 // Where GRUB's two first stages keep what an installer fills in
@@ -44,4 +46,39 @@ func writeBIOS(w io.WriterAt, bootImg, coreImg string) error {
 	}
 	_, err = w.WriteAt(core, biosStart)
 	return err
+}
+
+// Modules of GRUB: what both platforms need to find /boot on ext4, read the
+// menu, and boot Linux.
+var grubModules = []string{"part_gpt", "ext2", "normal", "linux", "echo", "test", "search", "search_fs_uuid",
+	"serial", "terminal", "configfile", "loadenv", "smbios", "all_video", "reboot", "halt", "ls", "cat"}
+
+// WriteWithGRUB makes an image whose root file system, an ext4 of that UUID, has
+// GRUB's menu in /boot/grub/grub.cfg. GRUB itself is made of the host's; files
+// that are needed on the way are left in work.
+func WriteWithGRUB(file, root, uuid, work string) error {
+	config := filepath.Join(work, "early.cfg")
+	early := fmt.Sprintf("search.fs_uuid %s root\nset prefix=($root)/boot/grub\n", uuid)
+	if err := os.WriteFile(config, []byte(early), 0o644); err != nil {
+		return err
+	}
+	core, efi := filepath.Join(work, "core.img"), filepath.Join(work, "grub.efi")
+	if err := makeGRUB("i386-pc", config, core, "biosdisk", "vga", "vbe"); err != nil {
+		return err
+	}
+	if err := makeGRUB("x86_64-efi", config, efi, "efi_gop", "efi_uga", "fat"); err != nil {
+		return err
+	}
+	return Write(file, Parts{
+		Root: root, BootImg: "/usr/lib/grub/i386-pc/boot.img", CoreImg: core, GrubEFI: efi,
+	})
+}
+
+func makeGRUB(platform, config, out string, more ...string) error {
+	args := append([]string{"-O", platform, "-c", config, "-p", "/boot/grub", "-o", out}, grubModules...)
+	cmd := exec.Command("grub-mkimage", append(args, more...)...)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("grub-mkimage for %s: %w\n%s", platform, err, text)
+	}
+	return nil
 }

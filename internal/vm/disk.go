@@ -18,7 +18,8 @@ type Disk struct {
 	Firmware string // directory of OVMF, for UEFI; "": BIOS
 	CPUs     int
 	Memory   string // QEMU's syntax: 2G
-	CPUModel string // QEMU's name
+	CPUModel string // QEMU's name, or Bochs'
+	End      string // the machine is done when a line ends so; "": when it is switched off
 
 	// The first serial port.
 	Stdin  io.Reader
@@ -34,8 +35,7 @@ const (
 	ovmfVars = "OVMF_VARS_4M.fd"
 )
 
-// RunDisk runs the machine until it is switched off. When ctx ends before, the
-// error wraps its cause. However it returns, no process and no file is left.
+// RunDisk implements DiskRunner.
 func (q QEMU) RunDisk(ctx context.Context, d Disk) error {
 	if err := d.checkFirmware(); err != nil {
 		return err
@@ -60,8 +60,11 @@ func (q QEMU) RunDisk(ctx context.Context, d Disk) error {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		_, err := io.Copy(outputWriter{d.Stdout}, console)
-		if !errors.As(err, new(*OutputError)) {
+		_, err := io.Copy(&untilText{w: outputWriter{d.Stdout}, end: d.End}, console)
+		switch {
+		case errors.Is(err, errEndText):
+			err = nil
+		case !errors.As(err, new(*OutputError)):
 			<-m.ended
 			err = m.failure()
 		}
@@ -71,12 +74,17 @@ func (q QEMU) RunDisk(ctx context.Context, d Disk) error {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
-		cause := context.Cause(ctx)
-		if errors.Is(cause, context.DeadlineExceeded) {
-			return &Failure{Reason: cause.Error()}
-		}
-		return cause
+		return deadline(ctx)
 	}
+}
+
+// deadline is the error for a machine that ctx ended.
+func deadline(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return &Failure{Reason: cause.Error()}
+	}
+	return cause
 }
 
 // failure is why the machine ended, nil when it was switched off.

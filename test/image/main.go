@@ -8,7 +8,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -46,7 +45,11 @@ var (
 )
 
 func try(name, image, entry string) error {
-	boot, ok := machines[name]
+	all, err := machines()
+	if err != nil {
+		return err
+	}
+	m, ok := all[name]
 	if !ok {
 		return errors.New("there is no such machine; there are bios, uefi, bochs")
 	}
@@ -57,7 +60,7 @@ func try(name, image, entry string) error {
 	defer os.RemoveAll(dir)
 	serial := filepath.Join(dir, "serial.log")
 	fmt.Printf("=== %s, %s\n", name, entry)
-	bootErr := boot(image, entry, serial)
+	bootErr := m.boot(image, entry, serial)
 	output, err := os.ReadFile(serial)
 	if err != nil {
 		return errors.Join(bootErr, err)
@@ -75,48 +78,6 @@ func try(name, image, entry string) error {
 		return err
 	}
 	fmt.Printf("--- PASS: %s, %s\n", name, entry)
-	return nil
-}
-
-// envBlock is how GRUB's environment block begins; it is padded with # to its size.
-const (
-	envBlock     = "# GRUB Environment Block\n"
-	envBlockSize = 1024
-)
-
-// prepare copies the image, and chooses in the copy an entry of its menu, and
-// parameters for the module.
-func prepare(image, copy, entry, parameters string) error {
-	data, err := os.ReadFile(image)
-	if err != nil {
-		return fmt.Errorf("%w: run make image", err)
-	}
-	if err := chooseEntry(data, entry, parameters); err != nil {
-		return err
-	}
-	return os.WriteFile(copy, data, 0o600)
-}
-
-func chooseEntry(disk []byte, entry, parameters string) error {
-	at := -1
-	// GRUB's own programs contain the text too: the block is the one that is full.
-	for from := 0; ; {
-		i := bytes.Index(disk[from:], []byte(envBlock))
-		if i < 0 {
-			break
-		}
-		i += from
-		if i+envBlockSize <= len(disk) && bytes.HasSuffix(disk[i:i+envBlockSize], []byte("####")) {
-			at = i
-			break
-		}
-		from = i + 1
-	}
-	if at < 0 {
-		return errors.New("no GRUB environment block in the image")
-	}
-	block := append([]byte(envBlock+"entry="+entry+"\nselftest="+parameters+"\n"), bytes.Repeat([]byte("#"), envBlockSize)...)
-	copy(disk[at:at+envBlockSize], block)
 	return nil
 }
 

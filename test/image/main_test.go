@@ -1,29 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 )
-
-func TestChooseEntry(t *testing.T) {
-	block := append([]byte(envBlock), bytes.Repeat([]byte("#"), envBlockSize-len(envBlock))...)
-	decoy := append([]byte(envBlock), make([]byte, 2000)...) // the text as GRUB's programs have it
-	disk := append(append(append([]byte{}, decoy...), block...), "behind"...)
-	if err := chooseEntry(disk, "selftest", "idle=hlt"); err != nil {
-		t.Fatal(err)
-	}
-	got := string(disk[len(decoy) : len(decoy)+envBlockSize])
-	if !strings.HasPrefix(got, envBlock+"entry=selftest\nselftest=idle=hlt\n###") {
-		t.Errorf("block begins %q", got[:60])
-	}
-	if !bytes.Equal(disk[:len(decoy)], decoy) || string(disk[len(decoy)+envBlockSize:]) != "behind" {
-		t.Error("something beside the block changed")
-	}
-	if err := chooseEntry(decoy, "selftest", ""); err == nil {
-		t.Error("an image without a block was accepted")
-	}
-}
 
 const good = `# self-test begins
 # uname -rv
