@@ -4,9 +4,10 @@
 # it depends on decides where it is kept, so that it is built once for all
 # checkouts:
 #
-#	kernels/build.sh NAME OUT	as in: kernels/build.sh uniprocessor build/up-kernel
+#	kernels/build.sh NAME OUT [BASE]	as in: kernels/build.sh uniprocessor build/up-kernel
 #
-#	NAME				kernels/NAME.config, on top of common.config and tinyconfig
+#	NAME				kernels/NAME.config, on top of BASE.config, if that is named,
+#					common.config and tinyconfig; later lines prevail
 #	OUT/boot/vmlinuz-RELEASE	the kernel
 #	OUT/lib/modules/RELEASE		its modules
 #	OUT/build			what a module is built against (KDIR)
@@ -17,7 +18,7 @@
 #              JOBS           how many compilers at a time (default: all CPUs)
 set -eu -o pipefail
 
-name=$1 out=$2
+name=$1 out=$2 base=${3:-}
 here=$(cd "$(dirname "$0")" && pwd)
 source=${KERNEL_SOURCE:-/usr/src/linux-source-6.1.tar.xz}
 cache=${BUILT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/apkern/built-kernels}
@@ -26,8 +27,10 @@ jobs=${JOBS:-$(nproc)}
 [ -r "$source" ] || { echo "build: $source is missing: apt-get install linux-source-6.1" >&2; exit 1; }
 
 package=$(dpkg-query -W -f='${Version}' linux-source-6.1 2>/dev/null || sha256sum <"$source")
-# The fragments without their comments.
-options=$(grep -hE '^(CONFIG_|# CONFIG_.* is not set)' "$here/common.config" "$here/$name.config")
+# The fragments without their comments, and of each option the last line.
+options=$(cat "$here/common.config" ${base:+"$here/$base.config"} "$here/$name.config" |
+	grep -E '^(CONFIG_|# CONFIG_.* is not set)' | tac |
+	awk 'match($0, /CONFIG_[A-Za-z0-9_]+/) && !seen[substr($0, RSTART, RLENGTH)]++' | tac)
 key=$(cat "$0" - <<<"$options $package $(gcc --version | head -1)" | sha256sum | cut -c1-16)
 dir=$cache/$name-$key
 
