@@ -97,7 +97,7 @@ func one(ctx context.Context, m Machine, b *bench.Benchmark, r *bench.Run, appli
 	if err != nil {
 		return err
 	}
-	if err := parse(output.Text, r); err != nil {
+	if err := Parse(output.Text, r); err != nil {
 		return err
 	}
 	r.Result += output.Files
@@ -105,7 +105,7 @@ func one(ctx context.Context, m Machine, b *bench.Benchmark, r *bench.Run, appli
 	if _, ok := r.Values[b.Unit]; !ok {
 		return fmt.Errorf("its output has no value in %s", b.Unit)
 	}
-	if err := where(b, r, application); err != nil {
+	if err := Where(b, r, application); err != nil {
 		return err
 	}
 	if first, ok := results[b.Name]; !ok {

@@ -50,7 +50,7 @@ func NewHere(plan *bench.Plan) (*Here, error) {
 	if h.scratch, err = os.MkdirTemp("", "apkern-bench-"); err != nil {
 		return nil, err
 	}
-	if err := fillScratch(h.scratch); err != nil {
+	if err := FillScratch(h.scratch); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil

@@ -8,9 +8,9 @@ import (
 	"apkern/internal/bench"
 )
 
-// parse reads what a program printed (test/bench/bench.h) into r. A line that is
+// Parse reads what a program printed (test/bench/bench.h) into r. A line that is
 // not of the protocol is an error: nothing of such a run can be trusted.
-func parse(output string, r *bench.Run) error {
+func Parse(output string, r *bench.Run) error {
 	for line := range strings.Lines(output) {
 		if err := parseLine(strings.Fields(line), r); err != nil {
 			return fmt.Errorf("its output: %q: %w", strings.TrimSpace(line), err)

@@ -16,7 +16,7 @@ import (
 
 func TestParse(t *testing.T) {
 	var r bench.Run
-	err := parse("ops 20\nvalue ns/op 1.5e3\nvalue gaps/s 0\nseen 0 1\nseen 12 3\nseen 0 1\ngap 5001\ngap 7\nresult 00ff\n", &r)
+	err := Parse("ops 20\nvalue ns/op 1.5e3\nvalue gaps/s 0\nseen 0 1\nseen 12 3\nseen 0 1\ngap 5001\ngap 7\nresult 00ff\n", &r)
 	want := bench.Run{
 		Ops: 20, Values: map[string]float64{"ns/op": 1500, "gaps/s": 0}, Seen: map[uint64]int64{0: 2, 12: 3},
 		Gaps: []float64{5001, 7}, Result: "00ff",
@@ -32,7 +32,7 @@ func TestParseRefuses(t *testing.T) {
 		"ops 1\nvalue ns/op +Inf\n", "ops 1\nvalue ns/op 1\nvalue ns/op 2\n", "ops x\nvalue ns/op 1\n", "ops 1\nvalue ns/op\n",
 		"ops 1\nvalue ns/op 1\nhello\n", "ops 1\nvalue ns/op 1\n\n", "ops 1\nvalue ns/op 1\nseen -1 1\n", "ops 1\nvalue ns/op 1\nseen 1 x\n",
 	} {
-		if err := parse(output, new(bench.Run)); err == nil {
+		if err := Parse(output, new(bench.Run)); err == nil {
 			t.Errorf("%q was taken", output)
 		}
 	}
@@ -60,7 +60,7 @@ func TestWhere(t *testing.T) {
 		{bench.Adopted, true, map[uint64]int64{0: 1000}, 0, false},
 		{bench.Adopted, true, nil, 1, false},
 	} {
-		err := where(&bench.Benchmark{Policy: c.policy}, &bench.Run{Side: c.side, Seen: c.seen, Visits: c.visits}, away)
+		err := Where(&bench.Benchmark{Policy: c.policy}, &bench.Run{Side: c.side, Seen: c.seen, Visits: c.visits}, away)
 		if (err == nil) != c.good {
 			t.Errorf("%+v: %v", c, err)
 		}

@@ -11,10 +11,10 @@ import (
 // thread may be at home for a moment: a signal, a fault that is served there.
 const nearlyAll = 90
 
-// where checks by the CPUs that the program found itself on, and the visits that the
+// Where checks by the CPUs that the program found itself on, and the visits that the
 // module counted, that the run was where it should be. A program that the policy soon
 // keeps at home may not find itself away, though it was.
-func where(b *bench.Benchmark, r *bench.Run, application []uint64) error {
+func Where(b *bench.Benchmark, r *bench.Run, application []uint64) error {
 	var away, all int64
 	for id, passes := range r.Seen {
 		all += passes

@@ -19,8 +19,8 @@ int main(void)
 }
 `
 
-// fillScratch makes the files that benchmarks read: the same on every machine.
-func fillScratch(dir string) error {
+// FillScratch makes the files that benchmarks read: the same on every machine.
+func FillScratch(dir string) error {
 	for name, text := range map[string]string{bench.ScratchText: words(1 << 20), bench.ScratchSource: hello} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return err

@@ -12,8 +12,9 @@ import (
 	"apkern/internal/vm/wire"
 )
 
-// boot does what must be done before the host can be spoken to.
-func boot() error {
+// Boot does what must be done before anything else: it mounts what Linux shows of
+// itself, and inserts the modules that were given to the guest.
+func Boot() error {
 	for _, m := range []struct{ kind, at string }{
 		{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"},
 	} {

@@ -38,11 +38,11 @@ func Main() {
 	if err := run(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s%v\n", Complaint, err)
 	}
-	powerOff()
+	PowerOff()
 }
 
 func run() error {
-	if err := boot(); err != nil {
+	if err := Boot(); err != nil {
 		return err
 	}
 	ch, err := openChannels()
@@ -57,8 +57,8 @@ func run() error {
 	return nil
 }
 
-// powerOff ends the machine; whoever waits for it sees QEMU exit.
-func powerOff() {
+// PowerOff ends the machine; whoever waits for it sees QEMU exit.
+func PowerOff() {
 	syscall.Sync()
 	_ = syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF)
 	select {}

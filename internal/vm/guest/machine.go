@@ -34,7 +34,7 @@ func (*machine) Prepare(job *wire.Job, progress func(string)) error {
 	}
 	if job.Insert {
 		progress("inserting apkern.ko")
-		if err := insertModule(job.Params); err != nil {
+		if err := InsertModule(job.Params); err != nil {
 			return err
 		}
 	}
@@ -62,9 +62,9 @@ func installFiles() error {
 	return err
 }
 
-// insertModule inserts the module and, when Linux refuses, quotes what the
+// InsertModule inserts the module and, when Linux refuses, quotes what the
 // module wrote into the kernel's log about it.
-func insertModule(params string) error {
+func InsertModule(params string) error {
 	err := insert(InsertPath, params)
 	if err == nil {
 		return nil

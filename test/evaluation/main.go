@@ -1,0 +1,128 @@
+// Command evaluation repeats the evaluation of the original application kernel, on a
+// machine whose figures are the same in every run, and prints both side by side:
+//
+//	make evaluation
+//	bin/evaluation [-cpus "1 2 4 8"] [-only Getpid,LU] [-systems apkern] [-params poll_us=0] [-j 2]
+//
+// docs/evaluation.md says what is measured.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"apkern/internal/bench"
+	"apkern/test/evaluation/job"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintf(os.Stderr, "evaluation: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// moduleParams are what the machine needs; vm.Bochs says why.
+const moduleParams = "idle=hlt"
+
+// options are the flags.
+type options struct {
+	build, out, cpus, systems, only, params string
+	parallel                                int
+	limit                                   time.Duration
+}
+
+func run() error {
+	var o options
+	flag.StringVar(&o.build, "build", "build", "`DIR` of what make built")
+	flag.StringVar(&o.out, "o", "build/evaluation/results", "`DIR` of the samples, one directory a machine")
+	flag.StringVar(&o.cpus, "cpus", "1 2 4 8", "numbers of CPUs")
+	flag.StringVar(&o.systems, "systems", "", "`SYSTEMS`, with commas: uniprocessor, smp, apkern (default: all)")
+	flag.StringVar(&o.only, "only", "", "`BENCHMARKS`, with commas (default: all)")
+	flag.StringVar(&o.params, "params", "", "more parameters of the module")
+	flag.IntVar(&o.parallel, "j", 1, "machines at a time")
+	flag.DurationVar(&o.limit, "limit", 30*time.Minute, "of a machine")
+	flag.Parse()
+	jobs, err := o.jobs()
+	if err != nil {
+		return err
+	}
+	b, err := newBuilder(o.build)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return o.all(ctx, b, jobs)
+}
+
+// all carries out the jobs, some at a time.
+func (o *options) all(ctx context.Context, b *builder, jobs []*job.Job) error {
+	errs := make([]error, len(jobs))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range max(o.parallel, 1) {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := range next {
+				if ctx.Err() != nil {
+					continue
+				}
+				if err := b.carryOut(ctx, jobs[i], filepath.Join(o.out, jobs[i].Name()), o.limit); err != nil {
+					errs[i] = fmt.Errorf("%s: %w", jobs[i].Name(), err)
+				}
+			}
+		}()
+	}
+	for i := range jobs {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return errors.Join(append(errs, context.Cause(ctx))...)
+}
+
+// jobs are what the flags ask for.
+func (o *options) jobs() ([]*job.Job, error) {
+	systems := []job.System{job.Uniprocessor, job.SMP, job.Apkern}
+	if o.systems != "" {
+		systems = nil
+		for _, s := range strings.Split(o.systems, ",") {
+			systems = append(systems, job.System(s))
+		}
+	}
+	list, err := bench.Select(job.Benchmarks(), strings.FieldsFunc(o.only, func(r rune) bool { return r == ',' }))
+	if err != nil {
+		return nil, err
+	}
+	plan := bench.Plan{Benchmarks: list, Count: 1, Programs: job.ProgramsDir, Limit: o.limit, Place: "bochs"}
+	var jobs []*job.Job
+	for _, word := range strings.Fields(o.cpus) {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 || n > 16 {
+			return nil, fmt.Errorf("-cpus %s: 1 to 16 are possible", word)
+		}
+		for _, s := range systems {
+			if !slices.Contains([]job.System{job.Uniprocessor, job.SMP, job.Apkern}, s) {
+				return nil, fmt.Errorf("-systems %s: there are uniprocessor, smp, apkern", s)
+			}
+			// Linux without SMP uses one CPU, and the others differ from it with more.
+			if (s == job.Uniprocessor) == (n == 1) {
+				jobs = append(jobs, &job.Job{System: s, CPUs: n, Plan: plan, Params: strings.TrimSpace(moduleParams + " " + o.params)})
+			}
+		}
+	}
+	return jobs, nil
+}
