@@ -12,7 +12,17 @@ import (
 //go:embed page.html
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+//go:embed page.css
+var style string
+
+var pageTemplate = PageTemplate(pageText)
+
+// PageTemplate is the template of a page that looks as ours do: {{style}} stands for
+// its style sheet.
+func PageTemplate(text string) *template.Template {
+	functions := template.FuncMap{"style": func() template.CSS { return template.CSS(style) }}
+	return template.Must(template.New("page").Funcs(functions).Parse(text))
+}
 
 // figure is a plot in the page.
 type figure struct {
@@ -41,7 +51,7 @@ func (r *Report) figures() ([]figure, error) {
 	var list []figure
 	for _, f := range []struct {
 		title, caption string
-		draw           func() (*drawing, error)
+		draw           func() (*Drawing, error)
 		uses           func(*bench.Benchmark) bool
 	}{
 		{"Ratios", "How many times as long the adopted run of a pair took: median and 95 % interval. Left of the line apkern is faster.",
@@ -60,7 +70,7 @@ func (r *Report) figures() ([]figure, error) {
 		if d == nil {
 			continue // there is nothing to draw
 		}
-		svg, err := d.svg()
+		svg, err := d.SVG()
 		if err != nil {
 			return nil, err
 		}

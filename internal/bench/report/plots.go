@@ -18,8 +18,8 @@ import (
 
 // Colours of the sides.
 var (
-	nativeColor  = color.RGBA{R: 0x8a, G: 0x8a, B: 0x8a, A: 0xff}
-	adoptedColor = color.RGBA{R: 0x1f, G: 0x5f, B: 0xa8, A: 0xff}
+	NativeColor  = color.RGBA{R: 0x8a, G: 0x8a, B: 0x8a, A: 0xff}
+	AdoptedColor = color.RGBA{R: 0x1f, G: 0x5f, B: 0xa8, A: 0xff}
 )
 
 const width = 17 * vg.Centimeter
@@ -29,15 +29,15 @@ func init() {
 	plot.DefaultFont.Variant = "Sans"
 }
 
-// drawing is a plot that is so high.
-type drawing struct {
+// Drawing is a plot that is so high.
+type Drawing struct {
 	*plot.Plot
-	height vg.Length
+	Height vg.Length
 }
 
-// svg draws it.
-func (d drawing) svg() ([]byte, error) {
-	c := vgsvg.New(width, d.height)
+// SVG draws it, for a page.
+func (d Drawing) SVG() ([]byte, error) {
+	c := vgsvg.New(width, d.Height)
 	d.Draw(draw.New(c))
 	var out bytes.Buffer
 	if _, err := c.WriteTo(&out); err != nil {
@@ -111,7 +111,7 @@ func rows(label string, names []string) *plot.Plot {
 }
 
 // ratioPlot has each benchmark's ratio, beside a line at 1.
-func (r *Report) ratioPlot() (*drawing, error) {
+func (r *Report) ratioPlot() (*Drawing, error) {
 	var p points
 	var names []string
 	for i := len(r.Results) - 1; i >= 0; i-- { // the first is to stand on top
@@ -128,18 +128,18 @@ func (r *Report) ratioPlot() (*drawing, error) {
 	if err != nil {
 		return nil, err
 	}
-	line.Color = nativeColor
+	line.Color = NativeColor
 	c.Add(line)
-	if err := p.drawTo(c, true, adoptedColor, ""); err != nil {
+	if err := p.drawTo(c, true, AdoptedColor, ""); err != nil {
 		return nil, err
 	}
 	widen(&c.X)
 	c.Y.Min, c.Y.Max = -0.5, float64(len(names))-0.5
-	return &drawing{c, vg.Length(len(names)+4) * 0.55 * vg.Centimeter}, nil
+	return &Drawing{c, vg.Length(len(names)+4) * 0.55 * vg.Centimeter}, nil
 }
 
 // callPlot has what each call takes on each side.
-func (r *Report) callPlot() (*drawing, error) {
+func (r *Report) callPlot() (*Drawing, error) {
 	var native, adopted points
 	var names []string
 	for i := len(r.Results) - 1; i >= 0; i-- {
@@ -154,20 +154,20 @@ func (r *Report) callPlot() (*drawing, error) {
 		return nil, nil
 	}
 	c := rows("ns a call", names)
-	if err := native.drawTo(c, true, nativeColor, "native"); err != nil {
+	if err := native.drawTo(c, true, NativeColor, "native"); err != nil {
 		return nil, err
 	}
-	if err := adopted.drawTo(c, true, adoptedColor, "adopted"); err != nil {
+	if err := adopted.drawTo(c, true, AdoptedColor, "adopted"); err != nil {
 		return nil, err
 	}
 	widen(&c.X)
 	c.Legend.Top = true
 	c.Y.Min, c.Y.Max = -0.5, float64(len(names))+0.5 // with room for the legend
-	return &drawing{c, vg.Length(len(names)+4) * 0.7 * vg.Centimeter}, nil
+	return &Drawing{c, vg.Length(len(names)+4) * 0.7 * vg.Centimeter}, nil
 }
 
 // speedUpPlot has the speed-up by number of application CPUs, beside the ideal.
-func (r *Report) speedUpPlot() (*drawing, error) {
+func (r *Report) speedUpPlot() (*Drawing, error) {
 	ups := r.speedUps()
 	if len(ups) == 0 {
 		return nil, nil
@@ -181,27 +181,27 @@ func (r *Report) speedUpPlot() (*drawing, error) {
 	c := plot.New()
 	c.X.Label.Text = "application CPUs"
 	c.Y.Label.Text = "speed-up over one of Linux's"
-	c.X.Tick.Marker = wholeTicks{}
+	c.X.Tick.Marker = WholeTicks{}
 	ideal, err := plotter.NewLine(plotter.XYs{{X: 0, Y: 0}, {X: float64(most), Y: float64(most)}})
 	if err != nil {
 		return nil, err
 	}
-	ideal.Color, ideal.Dashes = nativeColor, []vg.Length{vg.Points(4), vg.Points(3)}
+	ideal.Color, ideal.Dashes = NativeColor, []vg.Length{vg.Points(4), vg.Points(3)}
 	c.Add(plotter.NewGrid(), ideal)
 	c.Legend.Add("ideal", ideal)
-	if err := p.drawTo(c, false, adoptedColor, "measured"); err != nil {
+	if err := p.drawTo(c, false, AdoptedColor, "measured"); err != nil {
 		return nil, err
 	}
 	c.Legend.Top, c.Legend.Left = true, true
 	c.X.Min, c.X.Max, c.Y.Min = 0, float64(most)+0.3, 0
-	return &drawing{c, 8 * vg.Centimeter}, nil
+	return &Drawing{c, 8 * vg.Centimeter}, nil
 }
 
-// wholeTicks marks whole numbers.
-type wholeTicks struct{}
+// WholeTicks marks whole numbers.
+type WholeTicks struct{}
 
 // Ticks implements plot.Ticker.
-func (wholeTicks) Ticks(lo, hi float64) []plot.Tick {
+func (WholeTicks) Ticks(lo, hi float64) []plot.Tick {
 	var ticks []plot.Tick
 	for n := math.Ceil(lo); n <= hi; n++ {
 		ticks = append(ticks, plot.Tick{Value: n, Label: fmt.Sprintf("%.0f", n)})
@@ -210,7 +210,7 @@ func (wholeTicks) Ticks(lo, hi float64) []plot.Tick {
 }
 
 // gapPlot has how often interruptions of which length came, a run.
-func (r *Report) gapPlot() (*drawing, error) {
+func (r *Report) gapPlot() (*Drawing, error) {
 	c := plot.New()
 	c.X.Label.Text = "length of the interruption, µs"
 	c.Y.Label.Text = "interruptions a run"
@@ -221,7 +221,7 @@ func (r *Report) gapPlot() (*drawing, error) {
 			continue
 		}
 		drawn++
-		color := []color.Color{nativeColor, adoptedColor}[i]
+		color := []color.Color{NativeColor, AdoptedColor}[i]
 		line, err := plotter.NewLine(histogram(gaps, runs))
 		if err != nil {
 			return nil, err
@@ -237,7 +237,7 @@ func (r *Report) gapPlot() (*drawing, error) {
 	logAxis(&c.X)
 	c.Y.Min = 0
 	c.Legend.Top = true
-	return &drawing{c, 8 * vg.Centimeter}, nil
+	return &Drawing{c, 8 * vg.Centimeter}, nil
 }
 
 // Bins of the histogram, µs: half a power of two each.

@@ -9,9 +9,9 @@
  *   least-cycles/op  that of the best batch
  */
 #include "../../bench/bench.h"
+#include "tsc.h"
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
 static inline long raw(long number)
 {
@@ -33,11 +33,11 @@ static long number(const char *name)
 static unsigned long batch(long call, long calls)
 {
 	long want = raw(call);
-	unsigned long start = __rdtsc();
+	unsigned long start = read_tsc();
 
 	for (long i = 0; i < calls; i++)
 		check(raw(call) == want, "another answer");
-	return __rdtsc() - start;
+	return read_tsc() - start;
 }
 
 int main(int argc, char **argv)

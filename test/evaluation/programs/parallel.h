@@ -9,8 +9,8 @@
 #define PARALLEL_H
 
 #include "../../bench/bench.h"
+#include "tsc.h"
 #include <pthread.h>
-#include <x86intrin.h>
 
 #define MAX_THREADS 64
 
@@ -64,7 +64,7 @@ static void run_parallel(void *(*work)(void *))
 {
 	pthread_t thread[MAX_THREADS];
 	static struct seen seen;
-	unsigned long start = __rdtsc();
+	unsigned long start = read_tsc();
 
 	for (long i = 1; i < threads; i++)
 		check(!pthread_create(&thread[i], NULL, work, (void *)i), "no thread");
@@ -72,7 +72,7 @@ static void run_parallel(void *(*work)(void *))
 	for (int i = 1; i < threads; i++)
 		pthread_join(thread[i], NULL);
 	printf("ops 1\n");
-	print_value("parallel-cycles", __rdtsc() - start);
+	print_value("parallel-cycles", read_tsc() - start);
 	for (int i = 0; i < threads; i++)
 		see_all(&seen, &seen_by[i]);
 	print_seen(&seen);

@@ -8,10 +8,10 @@
  * Environment: CHILD_PRELOAD  libraries that the commands get by LD_PRELOAD
  */
 #include "../../bench/bench.h"
+#include "tsc.h"
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
 #define MAX_COMMANDS 16
 #define PATH_SIZE 256
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 
 	check(argc > 2, "usage: together PREFIX CMD [ARG]... [-- CMD [ARG]...]...");
 	n = split(argv + 2);
-	start = __rdtsc();
+	start = read_tsc();
 	for (int i = 0; i < n; i++) {
 		pids[i] = must(fork());
 		if (!pids[i])
@@ -69,6 +69,6 @@ int main(int argc, char **argv)
 		check(!status, "%s ended with status %#x", commands[i][0], status);
 	}
 	printf("ops 1\n");
-	print_value("cycles", __rdtsc() - start);
+	print_value("cycles", read_tsc() - start);
 	return 0;
 }
