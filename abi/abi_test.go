@@ -13,7 +13,7 @@ import (
 )
 
 // headers are the definition that the package mirrors.
-var headers = []string{"handover.h", "apkern.h", "counters.h"}
+var headers = []string{"handover.h", "apkern.h", "counters.h", "answers.h"}
 
 // TestMirror compares every structure, field, enumerator, constant and request
 // number of the headers with the Go package, both ways.
@@ -68,16 +68,26 @@ func TestGenerated(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", gen, "./gen").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "counters.h"), []byte(read(t, "counters.h")), 0o644); err != nil {
-		t.Fatal(err)
+	abi, docs := filepath.Join(dir, "abi"), filepath.Join(dir, "docs")
+	for _, d := range []string{abi, docs} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"counters.h", "answers.h", "../docs/calls.md"} {
+		if err := os.WriteFile(filepath.Join(abi, name), []byte(read(t, name)), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cmd := exec.Command(gen)
-	cmd.Dir = dir
+	cmd.Dir = abi
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if read(t, "counters_gen.go") != read(t, filepath.Join(dir, "counters_gen.go")) {
-		t.Error("counters_gen.go is older than counters.h: run go generate ./abi")
+	for _, name := range []string{"counters_gen.go", "answers_gen.go", "../docs/calls.md"} {
+		if read(t, name) != read(t, filepath.Join(abi, name)) {
+			t.Errorf("%s is older than counters.h or answers.h: run go generate ./abi", name)
+		}
 	}
 }
 

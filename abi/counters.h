@@ -36,7 +36,11 @@
 	X(IDLE_CYCLES, "idle_cycles", "TSC cycles spent with nothing to run") \
 	X(HELD, "held", "times user mode waited for a hold to end")	\
 	X(YIELD, "yield", "time slices cut short for a thread that had run less") \
-	X(OVERDUE, "overdue", "threads put on the CPU because they had waited too long")
+	X(OVERDUE, "overdue", "threads put on the CPU because they had waited too long") \
+	X(ANSWER_SCHED_YIELD, "answer_sched_yield", "calls of sched_yield answered") \
+	X(ANSWER_GETPID, "answer_getpid", "calls of getpid answered")	\
+	X(ANSWER_GETTID, "answer_gettid", "calls of gettid answered")	\
+	X(ANSWER_GETCPU, "answer_getcpu", "calls of getcpu answered")
 
 /* Kept by the module: the home side. */
 #define APK_HOME_COUNTERS(X)						\

@@ -7,32 +7,36 @@ type Counter struct{ Name, Meaning string }
 
 // Counters kept by the application kernel, for each application CPU.
 const (
-	CRun        = iota // threads put on the CPU
-	CStolen            // of these, threads that last ran on another CPU
-	CSyscall           // homecomings for a system call
-	CFault             // page faults sent home to be served
-	CException         // homecomings for another exception
-	CRecall            // homecomings because Linux asked
-	CRseq              // homecomings to abort a restartable sequence
-	CPreempt           // time slices that ended with others waiting
-	CLoad              // address spaces loaded
-	CUnload            // address spaces unloaded
-	CFlush             // translations flushed on request
-	CHalt              // times the CPU went to sleep
-	CBell              // doorbell interrupts sent to Linux
-	CIrqWake           // wake-up interrupts taken
-	CIrqFlush          // flush interrupts taken
-	CIrqRecall         // recall interrupts taken
-	CIrqResched        // reschedule interrupts taken
-	CIrqTimer          // time slice interrupts taken
-	CIrqOther          // other interrupts, acknowledged and ignored
-	CNmi               // non-maskable interrupts
-	CMce               // machine checks
-	CUserCycles        // TSC cycles spent in user mode
-	CIdleCycles        // TSC cycles spent with nothing to run
-	CHeld              // times user mode waited for a hold to end
-	CYield             // time slices cut short for a thread that had run less
-	COverdue           // threads put on the CPU because they had waited too long
+	CRun              = iota // threads put on the CPU
+	CStolen                  // of these, threads that last ran on another CPU
+	CSyscall                 // homecomings for a system call
+	CFault                   // page faults sent home to be served
+	CException               // homecomings for another exception
+	CRecall                  // homecomings because Linux asked
+	CRseq                    // homecomings to abort a restartable sequence
+	CPreempt                 // time slices that ended with others waiting
+	CLoad                    // address spaces loaded
+	CUnload                  // address spaces unloaded
+	CFlush                   // translations flushed on request
+	CHalt                    // times the CPU went to sleep
+	CBell                    // doorbell interrupts sent to Linux
+	CIrqWake                 // wake-up interrupts taken
+	CIrqFlush                // flush interrupts taken
+	CIrqRecall               // recall interrupts taken
+	CIrqResched              // reschedule interrupts taken
+	CIrqTimer                // time slice interrupts taken
+	CIrqOther                // other interrupts, acknowledged and ignored
+	CNmi                     // non-maskable interrupts
+	CMce                     // machine checks
+	CUserCycles              // TSC cycles spent in user mode
+	CIdleCycles              // TSC cycles spent with nothing to run
+	CHeld                    // times user mode waited for a hold to end
+	CYield                   // time slices cut short for a thread that had run less
+	COverdue                 // threads put on the CPU because they had waited too long
+	CAnswerSchedYield        // calls of sched_yield answered
+	CAnswerGetpid            // calls of getpid answered
+	CAnswerGettid            // calls of gettid answered
+	CAnswerGetcpu            // calls of getcpu answered
 	CPUCounterCount
 )
 
@@ -64,6 +68,10 @@ var CPUCounters = [CPUCounterCount]Counter{
 	{"held", "times user mode waited for a hold to end"},
 	{"yield", "time slices cut short for a thread that had run less"},
 	{"overdue", "threads put on the CPU because they had waited too long"},
+	{"answer_sched_yield", "calls of sched_yield answered"},
+	{"answer_getpid", "calls of getpid answered"},
+	{"answer_gettid", "calls of gettid answered"},
+	{"answer_getcpu", "calls of getcpu answered"},
 }
 
 // Counters kept by the module.

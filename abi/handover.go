@@ -169,6 +169,7 @@ type Slot struct {
 	PID            uint32
 	_              uint32
 	Comm           [16]byte
+	TGID, TID      uint32
 }
 
 // Space is struct apk_space.
@@ -205,7 +206,8 @@ type Head struct {
 	Queued   uint64
 	Weight   uint32
 	Fresh    uint32
-	_        [10]uint32
+	Answers  uint32
+	_        [9]uint32
 }
 
 // What a CPU is doing (enum apk_cpustate).

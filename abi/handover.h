@@ -23,6 +23,7 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 #endif
+#include "answers.h"
 #include "counters.h"
 
 #define APK_HANDOVER_VERSION	1
@@ -171,6 +172,7 @@ struct apk_slot {
 	u32 pid;		/* for the log */
 	u32 pad;
 	char comm[16];
+	u32 tgid, tid;		/* as the thread's own pid namespace has them: what getpid() and gettid() say */
 };
 
 /* An address space as home shows it: a copy of the user half of mm->pgd. */
@@ -206,7 +208,8 @@ struct apk_head {
 	u64 queued;		/* TSC when it became ready, written before that */
 	u32 weight;		/* Linux's for its priority, 1024 for nice 0. Home may change it any time */
 	u32 fresh;		/* home: it has no past, vruntime means nothing. The CPU that first runs it clears it */
-	u32 pad[10];
+	u32 answers;		/* bits 1 << APK_A_*: calls that the CPU may answer. Home may clear them any time */
+	u32 pad[9];
 };
 
 /*
@@ -337,6 +340,20 @@ struct apk_cpu {
 	u32 found_microcode;	/* revision */
 	u32 pad0;
 	struct apk_fatal fatal;
+};
+
+/* Calls that the CPU may answer, and their numbers. */
+enum apk_answer {
+#define X(name, number, text, rule, condition, source) APK_A_##name,
+	APK_ANSWERS(X)
+#undef X
+	APK_ANSWER_COUNT
+};
+
+enum apk_answer_number {
+#define X(name, number, text, rule, condition, source) APK_NR_##name = (number),
+	APK_ANSWERS(X)
+#undef X
 };
 
 /* Counters of one CPU, mapped read-only to user space. */

@@ -174,6 +174,10 @@ void affinity_exit(void);
 int barrier_init(void);		/* likewise */
 void barrier_exit(void);
 
+/* answers.c: who begins to watch system calls is noticed. Process context. */
+int answers_init(void);
+void answers_exit(void);
+
 /* clocks.c: the time of threads that are away, for whoever reads their clocks. Process context. */
 int clocks_init(void);
 void clocks_exit(void);

@@ -187,6 +187,7 @@ static const struct part {
 	{ nolock_init,		nolock_exit },
 	{ affinity_init,	affinity_exit },
 	{ barrier_init,		barrier_exit },
+	{ answers_init,		answers_exit },
 	{ clocks_init,		clocks_exit },
 	{ groups_init,		nothing },
 	{ sysfs_init,		sysfs_exit },

@@ -108,6 +108,10 @@ int decline_now(struct thread *t, struct pt_regs *regs);
 bool decline_others(void);
 bool decline_fleeting(enum apk_decline why);	/* over without user code's help: try again at once */
 
+/* answers.c: current's leave to have calls answered away. answers_give() with the slot HOME or EVENT; answers_look() any time. */
+void answers_give(struct apk_slot *s, struct apk_head *h);
+void answers_look(struct apk_head *h);
+
 /* policy.c: the one rule that keeps a thread at home whose visits do not pay. */
 bool policy_stays(struct thread *t);
 void policy_account(struct thread *t, u64 gain, u64 cost);

@@ -99,6 +99,7 @@ static bool wanted_home(struct visit *v)
 {
 	if (!v->wanted && !time_before(jiffies, v->look)) {
 		v->look = jiffies + LOOK_PERIOD;
+		answers_look(v->h);
 		fair_weigh(current, v->h);
 		v->wanted = decline_others() || place_changed(v->t, v->h);
 	}
@@ -273,6 +274,7 @@ static bool send(struct visit *v)
 	if (!expected)
 		return false;
 	fair_weigh(current, v->h);
+	answers_give(v->s, v->h);
 	rseq_lend(v->s, expected->linux_cpu);
 	WRITE_ONCE(v->t->invited, false);
 	__atomic_store_n(&v->h->recall, 0, __ATOMIC_SEQ_CST);

@@ -1,5 +1,6 @@
-// Command gen turns abi/counters.h into abi/counters_gen.go. Run by go generate
-// in abi; the package's test fails when the two differ.
+// Command gen turns abi/counters.h into abi/counters_gen.go, and abi/answers.h into
+// abi/answers_gen.go and the table of docs/calls.md. Run by go generate in abi; the
+// package's test fails when they differ.
 package main
 
 import (
@@ -21,15 +22,40 @@ var lists = []struct{ macro, prefix, count, table, doc string }{
 
 func main() {
 	log.SetFlags(0)
-	header, err := os.ReadFile("counters.h")
+	out, err := Generate(read("counters.h"))
 	if err != nil {
 		log.Fatal(err)
 	}
-	out, err := Generate(string(header))
+	write("counters_gen.go", out)
+	list, err := readAnswers(read("answers.h"))
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := os.WriteFile("counters_gen.go", out, 0o644); err != nil {
+	out, err = answersGo(list)
+	if err != nil {
+		log.Fatal(err)
+	}
+	write("answers_gen.go", out)
+	doc, err := answersTable(read(document), list)
+	if err != nil {
+		log.Fatal(err)
+	}
+	write(document, []byte(doc))
+}
+
+// document holds the table of answered calls.
+const document = "../docs/calls.md"
+
+func read(name string) string {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return string(b)
+}
+
+func write(name string, b []byte) {
+	if err := os.WriteFile(name, b, 0o644); err != nil {
 		log.Fatal(err)
 	}
 }

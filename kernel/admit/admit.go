@@ -40,3 +40,9 @@ func Look() uint32 {
 		cpu.Pause()
 	}
 }
+
+// Quiet says whether Look would return abi.EvNone at once, with nothing to do. It
+// uses general registers only (see package answer).
+func Quiet() bool {
+	return command.Pending() == abi.CmdNone && !space.Pending() && !slot.Recalled() && !space.Held()
+}

@@ -61,15 +61,12 @@ TEXT ·restore(SB),NOSPLIT|NOFRAME,$0
 	XRSTOR64 (CX)
 	JMP ·leave(SB)
 
-// leave: SP at a frame, everything but the general registers loaded. VERW
-// clears the processor's buffers where it needs that (only its memory form
-// does); interrupts are off and stay off.
+// leave: SP at a frame, everything but the general registers loaded; interrupts
+// are off and stay off.
 TEXT ·leave(SB),NOSPLIT|NOFRAME,$0
 	LOAD_GENERAL
 	ADDQ  $(frame_Regs+regs_RIP), SP
-	TESTL $const_featVERW, const_configBase+config_Features
-	JZ    2(PC)
-	VERW  const_privateBase+private_KernelDS
+	CLEAR_BUFFERS
 	IRETQ
 
 // common: all stubs come here with vector and error code pushed. SP becomes the
@@ -101,24 +98,6 @@ TEXT ·dispatch(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	JMP   ·leave(SB)
 gone:
 	JMP   ·park(SB)
-
-// syscall: LSTAR. RCX = next instruction, R11 = flags, SP is the user's, all
-// others as they were. Builds the frame a trap would have left, with the
-// address of the instruction itself: the thread executes it again at home.
-TEXT ·syscall(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
-	MOVQ SP, const_privateBase+private_UserSP
-	MOVQ $const_userFrame, SP
-	SAVE_GENERAL
-	LEAQ -2(CX), AX
-	MOVQ AX, frame_Regs+regs_RIP(SP)
-	MOVQ R11, frame_Regs+regs_RFlags(SP)
-	MOVQ const_privateBase+private_UserSP, AX
-	MOVQ AX, frame_Regs+regs_RSP(SP)
-	MOVQ $const_vecSyscall, frame_Regs+regs_Vector(SP)
-	MOVQ $0, frame_Regs+regs_Err(SP)
-	MOVQ $const_userCS, frame_Regs+regs_CS(SP)
-	MOVQ $const_userSS, frame_Regs+regs_SS(SP)
-	JMP  ·dispatch(SB)
 
 // debug: vector 1 has a stack of its own, because it can hit before the SYSCALL
 // entry has one. From user mode the frame moves to where all others are.

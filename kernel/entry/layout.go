@@ -18,6 +18,7 @@ import (
 	"unsafe"
 
 	"apkern/abi"
+	"apkern/kernel/answer"
 	"apkern/kernel/cpu"
 	"apkern/kernel/setup"
 	"apkern/kernel/trap"
@@ -44,6 +45,9 @@ const (
 	slotGSBase = abi.Window + abi.WinSlot + int(unsafe.Offsetof(abi.Slot{}.GSBase))
 	statNMI    = statBase + 8*abi.CNmi
 	statMCE    = statBase + 8*abi.CMce
+	statGetcpu = statBase + 8*abi.CAnswerGetcpu
+
+	answered = answer.Answered // above it: answer.StoreCPU
 
 	// PG, AM, WP, NE, ET, MP and PE (SDM 3, section 2.5).
 	cr0     = 0x80050033
@@ -85,4 +89,7 @@ const (
 	_ = hardwareSize - unsafe.Sizeof(hardware{})
 	_ = unsafe.Sizeof(abi.Regs{}) - unsafe.Offsetof(abi.Regs{}.Vector) - hardwareSize
 	_ = -unsafe.Offsetof(window.Private{}.G) // privateBase is g
+
+	_ = answer.Answered - answer.Declined - 1
+	_ = answer.StoreCPU - answer.Answered - 1
 )

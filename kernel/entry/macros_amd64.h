@@ -33,6 +33,13 @@
 	MOVQ frame_Regs+regs_RBX(SP), BX; \
 	MOVQ frame_Regs+regs_RAX(SP), AX
 
+// VERW clears the processor's buffers where it needs that; only its memory form
+// does. The last thing before user mode.
+#define CLEAR_BUFFERS \
+	TESTL $const_featVERW, const_configBase+config_Features; \
+	JZ    2(PC); \
+	VERW  const_privateBase+private_KernelDS
+
 // What the user had there is in the frame, and is neither to steer what the kernel
 // speculates nor to lie on a stack that another thread's user mode has mapped. AX
 // and BP follow, R12 and DX as well (CALL_GO).

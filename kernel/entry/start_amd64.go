@@ -5,6 +5,7 @@ package entry
 //lint:file-ignore U1000 the assembly uses these names
 
 import (
+	"apkern/kernel/answer"
 	"apkern/kernel/fatal"
 	"apkern/kernel/idle"
 	"apkern/kernel/setup"
@@ -16,6 +17,7 @@ import (
 var (
 	startFn = start
 	idleFn  = idle.Loop
+	firstFn = answer.First
 	trapFn  = trap.Dispatch
 	fatalFn = fatal.Stop
 )

@@ -43,6 +43,19 @@ func Yields(h *abi.Head) bool {
 	return ok && (c.Overdue || before(c.vruntime+slice()/abi.YieldPart, h.VRuntime))
 }
 
+// GiveWay is called when this CPU's thread, whose head is h, yields. It says whether
+// another is there that may run, and puts h behind it: of equals, the one that waits
+// longer is next.
+func GiveWay(h *abi.Head) bool {
+	Join(h)
+	Charge(h)
+	c, ok := choose(weight(h), false)
+	if ok {
+		atomic.StoreUint64(&h.VRuntime, later(h.VRuntime, c.vruntime))
+	}
+	return ok
+}
+
 // Join starts a time slice if others wait and none is running. This CPU's thread,
 // whose head is h, competes from now on: the level is where it stands.
 func Join(h *abi.Head) {

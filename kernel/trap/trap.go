@@ -5,6 +5,7 @@ package trap
 import (
 	"apkern/abi"
 	"apkern/kernel/admit"
+	"apkern/kernel/answer"
 	"apkern/kernel/cpu"
 	"apkern/kernel/fatal"
 	"apkern/kernel/lapic"
@@ -39,8 +40,7 @@ func Dispatch(f *window.Frame) uint64 {
 func fromUser(f *window.Frame) uint64 {
 	switch a := Classify(f.Regs.Vector); a {
 	case ActSyscall:
-		stat.Inc(abi.CSyscall)
-		return home(abi.EvSyscall)
+		return systemCall(f)
 	case ActPageFault:
 		return pageFault()
 	case ActException:
@@ -49,6 +49,18 @@ func fromUser(f *window.Frame) uint64 {
 		interrupt(a)
 		return userInterrupt(a)
 	}
+}
+
+// systemCall answers the call, or sends the thread home to make it.
+func systemCall(f *window.Frame) uint64 {
+	switch answer.Complete(f) {
+	case answer.Done:
+		return toUser()
+	case answer.Yield:
+		return preempt(abi.CYield)
+	}
+	stat.Inc(abi.CSyscall)
+	return home(abi.EvSyscall)
 }
 
 // pageFault sends the thread home to have a page of its own served. Faults on

@@ -35,6 +35,7 @@ const (
 	cmdProf
 	cmdIgnoreXCPU
 	cmdFaults
+	cmdGetpid
 )
 
 // victim is a running instance of that program.

@@ -23,7 +23,7 @@
 #define MAX_THREADS	16
 #define PAGE		4096
 
-enum command { NOTHING, GETPPID, FILTER, PROF, IGNORE_XCPU, FAULTS };
+enum command { NOTHING, GETPPID, FILTER, PROF, IGNORE_XCPU, FAULTS, GETPID };
 
 /* Mirrored in test/guest/victim_test.go. */
 struct page {
@@ -51,12 +51,13 @@ static int32_t result(long value)
 	return value < 0 ? -errno : value;
 }
 
-/* Every thread of the process finds getppid() forbidden at its next one. */
+/* Every thread of the process finds getppid() and getpid() forbidden at its next one. */
 static int32_t filter_all(void)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpid, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -95,6 +96,9 @@ static void obey(enum command command)
 	switch (command) {
 	case GETPPID:
 		own->result = result(syscall(SYS_getppid));
+		break;
+	case GETPID:
+		own->result = result(syscall(SYS_getpid));
 		break;
 	case FILTER:
 		own->result = filter_all();
