@@ -46,6 +46,8 @@ func TestAnswers(t *testing.T) {
 			}
 		}
 	}
+	setParameter(t, "answer", "getcpu")
+	each(t, "answers shown")
 	if err := os.WriteFile(filepath.Join(moduleDir, "parameters/answer"), []byte("getpid,nonsense"), 0); err == nil {
 		t.Error("answer=getpid,nonsense is accepted")
 	}

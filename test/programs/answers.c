@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * answers [yield ROUNDS]: calls that an application CPU answers itself, with all
+ * answers [shown | yield ROUNDS]: calls that an application CPU answers itself, with all
  * kinds of arguments, registers and flags, in threads, children, namespaces and after
  * an exec. What it prints is the same natively.
  *
+ * shown: getcpu() says the number that rseq and the vDSO show.
  * yield: two threads, with one CPU between them, take turns by sched_yield() alone.
  */
 #include "where.h"
@@ -275,6 +276,10 @@ int main(int argc, char **argv)
 		check(raw(SYS_gettid, NULL, NULL, NULL) == raw(SYS_getpid, NULL, NULL, NULL), "not the first");
 		return 0;
 	}
+	if (argc > 1 && !strcmp(argv[1], "shown")) {
+		getcpu_as_shown();
+		return 0;
+	}
 	if (argc > 1) {
 		check(!strcmp(argv[1], "yield"), "what is \"%s\"?", argv[1]);
 		rounds = argument(argc, argv, 2, 1000);
@@ -290,7 +295,6 @@ int main(int argc, char **argv)
 	state(SYS_sched_yield, 0);
 	state(SYS_getcpu, 0);
 	state(SYS_getppid, getppid());
-	getcpu_as_shown();
 	getcpu_pointers();
 	numbers();
 	in_child("child in a pid namespace", 1);
