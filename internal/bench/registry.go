@@ -45,10 +45,10 @@ func calls() []Benchmark {
 	list := []Benchmark{
 		call("Getppid/policy=off", "getppid", "a system call from away: home, answered there, and away again"),
 		call("Getppid/policy=on", "getppid", "the same where the policy keeps such threads at home"),
-		call("Getpid", "getpid", "a call that could be answered on the spot"),
-		call("ClockGettime", "clock_gettime", "a call that could be answered on the spot; not by the vDSO"),
-		call("SchedYield", "sched_yield", "a call that could be answered on the spot"),
-		call("Getcpu", "getcpu", "a call that could be answered on the spot; not by the vDSO"),
+		call("Getpid", "getpid", "a call that is answered on the spot"),
+		call("ClockGettime", "clock_gettime", "a call that the vDSO would answer, made all the same"),
+		call("SchedYield", "sched_yield", "a call that is answered on the spot"),
+		call("Getcpu", "getcpu", "a call that is answered on the spot; not by the vDSO"),
 	}
 	// Long enough that what the policy needs to find out does not count.
 	list[1].Policy, list[1].Argv = true, []string{"call", "getppid", "20", "5000"}

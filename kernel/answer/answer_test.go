@@ -117,11 +117,11 @@ func TestOtherDepth(t *testing.T) {
 }
 
 func TestComplete(t *testing.T) {
-	m, f := running(t, abi.NRSchedYield)
+	_, f := running(t, abi.NRSchedYield)
 	if r := Complete(f); r != Done || f.Regs.RAX != 0 || f.Regs.RIP != 0x401002 {
 		t.Errorf("alone: %d, registers %+v", r, f.Regs)
 	}
-	m, f = running(t, abi.NRSchedYield)
+	m, f := running(t, abi.NRSchedYield)
 	m.AddSlot(4)
 	m.Global.Head[4].VRuntime = 500 // it has run more
 	sched.Enqueue(4)

@@ -461,6 +461,50 @@ var table = []mutant{
 		edits: []edit{{"module/groups.c", "\trcu_read_lock();\n", ""},
 			{"module/groups.c", "\trcu_read_unlock();\n", ""}},
 	},
+	{
+		name:   "answers-to-watched",
+		breaks: "calls of threads with a filter or a tracer are answered away",
+		guard:  "TestAnswersTraced/strace",
+		edits: []edit{{"module/answers.c", "watched(current) || IS_ENABLED(CONFIG_DEBUG_RSEQ)", "IS_ENABLED(CONFIG_DEBUG_RSEQ)"},
+			{"module/answers.c", "\tif (watched(current))\n", "\tif (watched(current) && !h)\n"}},
+	},
+	{
+		name:   "filter-not-noticed",
+		breaks: "a filter that a sibling installs does not take away the leave to answer",
+		guard:  "TestFilterSetBySibling",
+		edits: []edit{{"module/answers.c", "\t\tif (t && watched(t->task))\n", "\t\tif (t && !t->task)\n"},
+			{"module/answers.c", "\tif (watched(current))\n", "\tif (watched(current) && !h)\n"}},
+	},
+	{
+		name:   "answers-not-switched",
+		breaks: "the parameter does not switch calls off",
+		guard:  "TestAnswers",
+		edits:  []edit{{"module/answers.c", "\tWRITE_ONCE(wanted, calls);\n", ""}},
+	},
+	{
+		name:   "flags-not-looked-at",
+		breaks: "a call under the trap flag is answered",
+		guard:  "TestHostileCode",
+		edits:  []edit{{"kernel/answer/answer.go", "f.Regs.RFlags&^flagsSysret != 0 || ", ""}},
+	},
+	{
+		name:   "yield-gives-nothing",
+		breaks: "a thread that yields is not put behind the others",
+		guard:  "TestYield",
+		edits:  []edit{{"kernel/answer/answer.go", "\t\treturn Yield\n", "\t\treturn Done\n"}},
+	},
+	{
+		name:   "numbers-of-the-machine",
+		breaks: "getpid answers the number in the first namespace",
+		guard:  "TestAnswers",
+		edits:  []edit{{"module/answers.c", "s->tgid = task_tgid_vnr(current);", "s->tgid = task_tgid_nr(current);"}},
+	},
+	{
+		name:   "refusal-not-noticed",
+		breaks: "a pointer that cannot be written through counts as written",
+		guard:  "TestAnswers",
+		edits:  []edit{{"kernel/entry/syscall_amd64.s", "\tTESTL DX, DX; \\\n\tJZ    refused\n", "\tTESTL DX, DX; \\\n\tJZ    1(PC)\n"}},
+	},
 }
 
 // loopFlags are those of the boot "memory".

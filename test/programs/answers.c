@@ -259,7 +259,7 @@ static void *take_turns(void *arg)
 	return NULL;
 }
 
-static void yield(void)
+static void yielding(void)
 {
 	pthread_t thread;
 
@@ -283,7 +283,7 @@ int main(int argc, char **argv)
 	if (argc > 1) {
 		check(!strcmp(argv[1], "yield"), "what is \"%s\"?", argv[1]);
 		rounds = argument(argc, argv, 2, 1000);
-		yield();
+		yielding();
 		return 0;
 	}
 	identity((void *)(long)getpid());
