@@ -66,7 +66,8 @@
 	X(STAY, "stay", "times a thread was told to stay home for a while") \
 	X(KILLED, "killed", "threads killed because their CPU failed")	\
 	X(HOLD, "hold", "holds: changes that need application CPUs out of user mode") \
-	X(HOME_TURN, "home_turn", "came home, ready, for a turn: application CPUs were full")
+	X(HOME_TURN, "home_turn", "came home, ready, for a turn: application CPUs were full") \
+	X(FAULT_AHEAD, "fault_ahead", "pages served with a fault on one before them")
 
 /* Why a visit was not made; also kept by the module. */
 #define APK_DECLINES(X)							\

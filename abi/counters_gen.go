@@ -99,6 +99,7 @@ const (
 	HKilled               // threads killed because their CPU failed
 	HHold                 // holds: changes that need application CPUs out of user mode
 	HHomeTurn             // came home, ready, for a turn: application CPUs were full
+	HFaultAhead           // pages served with a fault on one before them
 	HomeCounterCount
 )
 
@@ -127,6 +128,7 @@ var HomeCounters = [HomeCounterCount]Counter{
 	{"killed", "threads killed because their CPU failed"},
 	{"hold", "holds: changes that need application CPUs out of user mode"},
 	{"home_turn", "came home, ready, for a turn: application CPUs were full"},
+	{"fault_ahead", "pages served with a fault on one before them"},
 }
 
 // Counters why a visit was not made.

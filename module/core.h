@@ -62,6 +62,11 @@ static inline void apk_count(enum apk_home_counter c)
 	__atomic_fetch_add(&apk_home->count[c], 1, __ATOMIC_RELAXED);
 }
 
+static inline void apk_add(enum apk_home_counter c, unsigned int n)
+{
+	__atomic_fetch_add(&apk_home->count[c], n, __ATOMIC_RELAXED);
+}
+
 /* It is ours, whatever it does. */
 static inline bool acpu_taken(const struct acpu *a)
 {
@@ -219,6 +224,7 @@ extern unsigned int apk_param_slice_us;	/* slice_us= rw */
 extern bool apk_param_stay;		/* stay= rw: 0: no policy, a thread always visits */
 extern bool apk_param_cgroups;		/* cgroups= rw: 1: threads in groups of the cpu controller visit, past their quota */
 extern bool apk_param_affinity;		/* affinity= rw: 0: the scheduler's CPU mask does not bind visits */
+extern unsigned int apk_param_fault_around;	/* fault_around= rw: pages a passage at the most, see fault.c; 0 and 1: no more than asked for */
 extern unsigned int apk_param_stay_ms;	/* stay_ms= rw: how long a thread whose visits do not pay stays home at first */
 
 #endif

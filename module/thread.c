@@ -103,6 +103,7 @@ static void record_add(struct thread *t, struct task_struct *task)
 	init_task_work(&t->work, visit_work);
 	policy_fresh(t);
 	affinity_fresh(t);
+	faults_fresh(&t->faults);
 	atomic_inc(&adopted);
 	raw_spin_lock_irqsave(&records_lock, flags);
 	hash_add_rcu(records, &t->node, (unsigned long)task);
@@ -258,6 +259,7 @@ void thread_execed(struct task_struct *task)
 		t->at_exec = false;
 		t->kick = true;
 		policy_fresh(t);
+		faults_fresh(&t->faults);
 	}
 	rcu_read_unlock();
 }

@@ -38,6 +38,21 @@ struct affinity {
 	struct cpumask of_linux;	/* Linux's mask when it was chosen */
 };
 
+/* Faults in ascending order: see fault.c. Addresses here are page numbers, and nothing but guesses. */
+struct stream {
+	u64 next;		/* the first page that was not served */
+	unsigned int ahead;	/* how many before that were served and not asked for */
+};
+
+struct faults {
+	u64 address, ip;	/* the last fault, to notice one that repeats */
+	unsigned int repeats;
+	unsigned int window;	/* how many pages to serve ahead next */
+	unsigned int credit;	/* how many may be, in quarters */
+	unsigned int oldest;	/* in stream */
+	struct stream stream[4];
+};
+
 /*
  * Found by task_struct in a hash (RCU). Everything is touched by the thread
  * itself only, but for what is marked; the fork probe fills a child's record
@@ -68,8 +83,7 @@ struct thread {
 	u64 credited;			/* of slot.cycles, how many are in the thread's CPU time */
 	u64 charged;			/* TSC cycles polled since: Linux charges them itself */
 	bool shared;			/* it sleeps, and its time away may be credited by others */
-	u64 fault_address, fault_ip;	/* the last fault served, to notice one that repeats */
-	unsigned int fault_repeats;
+	struct faults faults;
 };
 
 /* thread.c */
@@ -98,6 +112,10 @@ void regs_save(struct apk_slot *s, struct pt_regs *regs);
 void regs_load(struct apk_slot *s, struct pt_regs *regs);
 void rseq_lend(struct apk_slot *s, unsigned int linux_cpu);
 void rseq_return(void);
+
+/* fault.c: serves a page fault of current's, in place of user mode; false: it is for Linux to see natively. */
+bool fault_serve(struct faults *f, const struct apk_slot *s);
+void faults_fresh(struct faults *f);	/* a new thread, or another program */
 
 /*
  * decline.c. decline_now() returns why current must not visit now, or -1.
@@ -164,7 +182,7 @@ void turn_exit(void);
 
 /* fair.c: what a thread is owed. The slot's owner calls; fair_lead() may be called by any. */
 void fair_weigh(const struct task_struct *task, struct apk_head *h);	/* any state */
-void fair_begin(struct apk_head *h);	/* a new thread */
+void fair_begin(struct apk_head *h);	/* a new thread, or another program */
 void fair_charge(struct apk_head *h, u64 ns);	/* it ran at home */
 s64 fair_lead(const struct acpu *a, const struct apk_head *h);
 

@@ -9,14 +9,12 @@
  * place ends the visit, and the thread does natively what it came home for:
  * its registers stand at the instruction.
  */
-#include <linux/mm.h>
 #include <linux/ptrace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/stat.h>
 #include <linux/sched/task_stack.h>
 #include <asm/debugreg.h>
-#include <asm/trap_pf.h>
 #include <asm/trapnr.h>
 #include <asm/tsc.h>
 #include <asm/unistd.h>
@@ -28,9 +26,6 @@
 
 /* Between two looks at what others may have done to a thread that is away, and two credits of its time. */
 #define LOOK_PERIOD	(HZ / 4)
-
-/* The same fault at the same instruction so often in a row is for Linux to see natively. */
-#define FAULT_REPEATS	4
 
 /* One visit, from send-off to homecoming. */
 struct visit {
@@ -225,43 +220,6 @@ void visit_call_home(struct apk_head *h)
 	}
 }
 
-/*
- * Serves a page fault without going back to user mode. What
- * fixup_user_fault() does not check (growing stacks, execute permission,
- * userfaultfd, protection keys, reserved bits, shadow stacks) goes home.
- */
-static bool serve_fault(struct visit *v)
-{
-	struct thread *t = v->t;
-	struct mm_struct *mm = current->mm;
-	u64 address = v->s->cr2, error = v->s->regs.err;
-	struct vm_area_struct *vma;
-	bool unlocked = false;
-	int ret = -EFAULT;
-
-	if (address == t->fault_address && v->s->regs.rip == t->fault_ip) {
-		if (++t->fault_repeats >= FAULT_REPEATS) {
-			t->fault_repeats = 0;
-			return false;
-		}
-	} else {
-		t->fault_address = address;
-		t->fault_ip = v->s->regs.rip;
-		t->fault_repeats = 0;
-	}
-	if (error & ~(u64)(X86_PF_PROT | X86_PF_WRITE | X86_PF_USER | X86_PF_INSTR))
-		return false;
-	mmap_read_lock(mm);
-	vma = find_vma(mm, address);
-	if (vma && vma->vm_start <= address &&
-	    !(vma->vm_flags & (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)) &&
-	    (!(error & X86_PF_INSTR) || vma->vm_flags & VM_EXEC))
-		ret = fixup_user_fault(mm, address, error & X86_PF_WRITE ? FAULT_FLAG_WRITE : 0,
-				       &unlocked);
-	mmap_read_unlock(mm);
-	return !ret;
-}
-
 /* Makes the slot ready. State HOME or EVENT. */
 static bool send(struct visit *v)
 {
@@ -391,7 +349,7 @@ static bool away(struct visit *v)
 		if (v->s->event != APK_EV_FAULT || signal_pending(current) ||
 		    READ_ONCE(current->task_works) || wanted_home(v))
 			return true;
-		if (!serve_fault(v)) {
+		if (!fault_serve(&v->t->faults, v->s)) {
 			trace_apkern_fault(v->t->slot, v->s->cr2, v->s->regs.rip, v->s->regs.err,
 					   false);
 			return true;

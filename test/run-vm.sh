@@ -30,7 +30,7 @@ away       any  12m  --                                  TestAwayProofFailsNativ
 sched      any  12m  --                                  TestShares|TestNice|TestPinnedShares|TestSleeper|TestNoTimerAlone|TestTurns
 cpus       any  12m  --                                  TestAffinity|TestCPUCounts|TestOpenMP|TestCpuset|TestTopology|TestBarrier
 signals    any  12m  --                                  TestSignals|TestFPU|TestSegments|TestRseq
-coherence  any  12m  --                                  TestCoherence|TestTopEntry
+coherence  any  12m  --                                  TestCoherence|TestTopEntry|TestFaultAround|TestFileFaults
 5-level    any  12m  --whole                             TestFiveLevels|TestFPU|TestParallel
 debuggers  any  12m  --                                  TestStraceSequence|TestStraceAway|TestStraceAttach|TestGDBSession|TestGDBAttach
 others     any  12m  --                                  TestLimitSetByOthers|TestTimerSetBySibling|TestFaultsAreNoShelter|TestFilterSetBySibling|TestPerfEvent|TestPerfStat|TestPolicySetByOthers|TestMovedToQuota|TestFreezers|TestMemoryLimit|TestGroupUsage
