@@ -56,9 +56,9 @@ unsigned int apk_param_stay_ms = 10;
 module_param_named(stay_ms, apk_param_stay_ms, uint, 0644);
 MODULE_PARM_DESC(stay_ms, "how long such a thread stays home at first, in milliseconds (default 10)");
 
-unsigned int apk_param_fault_around = 32;
+unsigned int apk_param_fault_around = 64;
 module_param_named(fault_around, apk_param_fault_around, uint, 0644);
-MODULE_PARM_DESC(fault_around, "how many pages of new anonymous memory a thread that touches them in order is served at a time, at the most; 0 or 1: only those it asks for (default 32)");
+MODULE_PARM_DESC(fault_around, "how many pages of new anonymous memory a thread that touches them in order is served at a time, at the most; 0 or 1: only those it asks for (default 64)");
 
 bool apk_param_cgroups;
 module_param_named(cgroups, apk_param_cgroups, bool, 0644);

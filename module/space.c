@@ -97,17 +97,47 @@ void space_sync(struct space *s)
 	sync_top(s, s->notifier.mm);
 }
 
-/* Two seconds: far above any delay that is not a dead CPU, below the soft lockup detector's patience. */
-static bool acknowledged(struct acpu *a)
+static void interrupt(struct acpu *a)
 {
-	u64 want = READ_ONCE(a->head->flush_req);
-	u64 end = rdtsc_ordered() + 2000ULL * tsc_khz;
+	acpu_ipi(a, APK_VEC_FLUSH);
+	apk_count(APK_H_FLUSH_IPI);
+}
+
+/*
+ * Asks for a flush; returns whether by an interrupt. A CPU that polls needs none: it looks
+ * at flush_req all the time, and before it leaves that state. Full barrier: it stores
+ * RUN, or HALT, and then looks at flush_req once more (kernel/idle); who reads POLL
+ * here, after flush_req went up, did so before that store. With RUN it looks with
+ * interrupts off up to user mode, with HALT up to the moment in which any wakes it.
+ */
+static bool ask(struct acpu *a)
+{
+	__atomic_fetch_add(&a->head->flush_req, 1, __ATOMIC_SEQ_CST);
+	if (READ_ONCE(a->head->state) == APK_CPU_POLL)
+		return false;
+	interrupt(a);
+	return true;
+}
+
+/*
+ * Two seconds: far above any delay that is not a dead CPU, below the soft lockup detector's
+ * patience. One that was not interrupted is after a millisecond: POLL may have been written
+ * by who is about to wake it.
+ */
+static bool acknowledged(struct acpu *a, bool interrupted)
+{
+	u64 want = READ_ONCE(a->head->flush_req), start = rdtsc_ordered(), spent;
 
 	while (READ_ONCE(a->head->flush_ack) < want) {
 		if (READ_ONCE(a->failed))
 			return true;	/* stopped by INIT: it holds no translation */
-		if (rdtsc_ordered() > end)
+		spent = rdtsc_ordered() - start;
+		if (spent > 2000ULL * tsc_khz)
 			return false;
+		if (!interrupted && spent > tsc_khz) {
+			interrupt(a);
+			interrupted = true;
+		}
 		cpu_relax();
 	}
 	return true;
@@ -127,12 +157,13 @@ static bool anything(u64 loaded, u64 arg)
 
 /*
  * On every CPU for whose loaded space the predicate holds. Any context,
- * interrupts off included. Returns how many CPUs were interrupted. All of it is
+ * interrupts off included. Returns how many CPUs were asked. All of it is
  * one RCU read section: a CPU is not given back before it is over.
  */
 static __always_inline unsigned int flush_where(bool (*concerned)(u64 loaded, u64 arg), u64 arg)
 {
 	DECLARE_BITMAP(asked, APK_MAX_CPUS) = {};
+	DECLARE_BITMAP(interrupted, APK_MAX_CPUS) = {};
 	unsigned int i, n = 0;
 
 	rcu_read_lock();
@@ -143,14 +174,13 @@ static __always_inline unsigned int flush_where(bool (*concerned)(u64 loaded, u6
 
 		if (!concerned(loaded, arg) || !READ_ONCE(a->started) || READ_ONCE(a->failed))
 			continue;
-		__atomic_fetch_add(&a->head->flush_req, 1, __ATOMIC_SEQ_CST);
-		acpu_ipi(a, APK_VEC_FLUSH);
-		apk_count(APK_H_FLUSH_IPI);
 		__set_bit(i, asked);
+		if (ask(a))
+			__set_bit(i, interrupted);
 		n++;
 	}
 	for_each_set_bit(i, asked, apk_nr_cpus) {
-		if (!acknowledged(&apk_cpus[i]))
+		if (!acknowledged(&apk_cpus[i], test_bit(i, interrupted)))
 			acpu_fail(&apk_cpus[i], "it does not acknowledge a flush");
 	}
 	rcu_read_unlock();

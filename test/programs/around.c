@@ -368,13 +368,13 @@ static unsigned long read_number(const char *group, const char *name)
 /* Near the limit of its control group a thread gets what it asks for and no more. */
 static void limit(const char *group)
 {
-	const unsigned long pages = 512, room = 64;
+	const unsigned long pages = 512, room = 48, last = 40;
 
 	region = map(PAGES, MAP_PRIVATE);
 	resident(region, 1);
 	write_number(group, "memory.max", read_number(group, "memory.current") + (pages + room) * PAGE);
-	in_order(0, pages - 100);
-	for (unsigned long i = pages - 100; i < pages; i++) {
+	in_order(0, pages - last);
+	for (unsigned long i = pages - last; i < pages; i++) {
 		write_first(i);
 		check(resident(region, PAGES) == i + 1, "%lu pages are resident, %lu were touched",
 		      resident(region, PAGES), i + 1);
