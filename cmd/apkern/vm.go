@@ -59,6 +59,7 @@ type vmOptions struct {
 	gdb      string
 	drop     string
 	whole    bool
+	reboot   bool
 	noModule bool
 	module   string
 	params   string
@@ -80,6 +81,7 @@ func (o *vmOptions) flags(c *cobra.Command) {
 	f.StringArrayVar(&o.load, "load", nil, "insert this `MODULE` of the kernel's, unless it is built in; may be repeated")
 	f.StringVar(&o.drop, "drop", "", "leave `WORD` out of the kernel's command line, as noreplace-smp")
 	f.BoolVar(&o.whole, "whole", false, "boot the kernel's file as it is: slower, but only so it uses five levels of page tables")
+	f.BoolVar(&o.reboot, "reboot", false, "when the guest reboots, or starts another kernel by kexec, run the command again, with APKERN_BOOT=2 in its environment, then 3")
 	f.BoolVar(&o.noModule, "no-module", false, "do not insert the module")
 	f.StringVar(&o.module, "module", "", "insert this module `FILE`")
 	f.StringVar(&o.params, "module-params", "", "insert the module with these `PARAMS`, as 'cpus=2-3 stay=0'")
@@ -128,7 +130,7 @@ func (o *vmOptions) config(args []string) (*vm.Config, error) {
 	c := &vm.Config{
 		Hypervisor: newHypervisor(cache), CacheDir: cache,
 		CPUs: o.cpus, Threads: o.threads, Home: home, Memory: o.memory, CPUModel: o.cpu, GDB: o.gdb,
-		Append: strings.Join(o.append, " "), Load: o.load, Drop: o.drop, Whole: o.whole,
+		Append: strings.Join(o.append, " "), Load: o.load, Drop: o.drop, Whole: o.whole, Reboots: o.reboot,
 		Params: o.params, Args: args, Progress: progress(),
 	}
 	if c.Init, err = initProgram(); err != nil {

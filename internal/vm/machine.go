@@ -19,6 +19,7 @@ type Spec struct {
 	Memory    string // QEMU's syntax: 2G
 	CPUModel  string // QEMU's name
 	GDB       string // TCP address QEMU's gdb server listens on, as localhost:1234; "": none
+	Reboots   bool   // a reset starts the machine afresh; otherwise it ends the machine
 	Console   string // file for what the guest writes to its first serial port
 }
 

@@ -152,7 +152,7 @@ func socketPair(name string) (ours, theirs *os.File, err error) {
 // serial port, the four channels and the shared directories.
 func qemuArgs(accel string, s Spec) []string {
 	args := []string{
-		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-nodefaults", "-no-user-config", "-display", "none",
 		"-accel", accel,
 		"-cpu", s.CPUModel,
 		"-smp", fmt.Sprintf("%d,threads=%d", s.CPUs, s.Threads),
@@ -168,6 +168,9 @@ func qemuArgs(accel string, s Spec) []string {
 		args = append(args,
 			"-chardev", fmt.Sprintf("socket,id=ch%d,fd=%d", i, firstExtraFile+i),
 			"-device", fmt.Sprintf("virtserialport,chardev=ch%d,name=%s", i, name))
+	}
+	if !s.Reboots {
+		args = append(args, "-no-reboot")
 	}
 	if s.GDB != "" {
 		args = append(args, "-gdb", "tcp:"+option(s.GDB))

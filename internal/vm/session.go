@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"apkern/internal/vm/guest"
 	"apkern/internal/vm/wire"
@@ -20,6 +21,7 @@ type session struct {
 
 	control *wire.Conn[wire.ToGuest, wire.ToHost]
 	running bool
+	boots   int // how often the guest has said hello
 }
 
 // heard is what the control channel brought.
@@ -107,19 +109,37 @@ func (s *session) listen(messages chan<- heard, stop <-chan struct{}) {
 func (s *session) handle(m wire.ToHost, stdin io.Writer) error {
 	switch {
 	case m.Hello:
-		if err := s.control.Send(wire.ToGuest{Job: s.job}); err != nil {
+		if s.boots++; s.boots > 1 && !s.config.Reboots {
+			return lostError{"the guest booted again"}
+		}
+		if err := s.control.Send(wire.ToGuest{Job: s.jobOfBoot()}); err != nil {
 			return lostError{s.machine.Wait()}
 		}
 	case m.Progress != "":
 		s.config.progress(m.Progress)
 	case m.Running:
-		s.running = true
 		s.config.progress("")
-		go copyInput(stdin, s.config.Stdin)
+		switch {
+		case !s.running:
+			s.running = true
+			go copyInput(stdin, s.config.Stdin)
+		case s.boots > 1: // the first run has the input
+			go copyInput(stdin, nil)
+		}
 	case m.Fail != "":
 		return lostError{m.Fail}
 	}
 	return nil
+}
+
+// jobOfBoot is the job, which can tell, where the guest may reboot, which boot it is.
+func (s *session) jobOfBoot() *wire.Job {
+	if !s.config.Reboots {
+		return s.job
+	}
+	job := *s.job
+	job.Env = append(slices.Clip(job.Env), fmt.Sprintf("%s=%d", BootVariable, s.boots))
+	return &job
 }
 
 // ended is the error for a context that ended with cause. A time limit leaves

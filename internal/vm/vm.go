@@ -37,6 +37,7 @@ type Config struct {
 	Append   string // added to the kernel's command line
 	Drop     string // word to leave out of it, as "noreplace-smp"
 	Whole    bool   // boot the kernel's file as it is: slower, but it sets up five levels of page tables
+	Reboots  bool   // the guest may reboot, or start another kernel: Args run again, with BootVariable counted up
 	Shares   []string
 	Load     []string // modules of the kernel's to insert, with all that they need; built-in ones are there
 
@@ -62,6 +63,10 @@ type Config struct {
 	// then called once with "".
 	Progress func(string)
 }
+
+// BootVariable is in the command's environment where the guest may reboot: "1" in
+// its first run, "2" after a reboot.
+const BootVariable = "APKERN_BOOT"
 
 // ErrInterrupted is Run's error for a signal before the command ran.
 var ErrInterrupted = errors.New("interrupted")
@@ -147,27 +152,37 @@ func (c *Config) spec(dir string) (Spec, error) {
 	if err != nil {
 		return Spec{}, err
 	}
-	modules, err := ReadModules(c.Kernel, append(guestModules(sharing), c.Load...))
-	if err != nil {
-		return Spec{}, err
-	}
 	initramfs, err := os.Create(filepath.Join(dir, "initramfs"))
 	if err != nil {
 		return Spec{}, err
 	}
-	err = writeInitramfs(initramfs, contents{init: c.Init, insert: c.Insert, library: c.Library, modules: modules})
+	err = c.WriteInitramfs(initramfs)
 	if err := errors.Join(err, initramfs.Close()); err != nil {
 		return Spec{}, err
 	}
 	s := Spec{
 		Kernel: image, Initramfs: initramfs.Name(), CmdLine: c.cmdLine(), Sharing: sharing, Root: "/",
-		CPUs: c.CPUs, Threads: max(c.Threads, 1), Memory: c.Memory, CPUModel: c.CPUModel, GDB: c.GDB,
+		CPUs: c.CPUs, Threads: max(c.Threads, 1), Memory: c.Memory, CPUModel: c.CPUModel, GDB: c.GDB, Reboots: c.Reboots,
 		Console: filepath.Join(dir, "console.log"),
 	}
 	for i, path := range c.Shares {
 		s.Shares = append(s.Shares, wire.Share{Tag: fmt.Sprintf("share%d", i), Path: path})
 	}
 	return s, nil
+}
+
+// WriteInitramfs writes the guest's initial RAM file system, by Kernel, Init, Library,
+// Insert and Load. Who starts a kernel within a guest, by kexec, gives it another one.
+func (c *Config) WriteInitramfs(w io.Writer) error {
+	sharing, err := c.Kernel.sharing()
+	if err != nil {
+		return err
+	}
+	modules, err := ReadModules(c.Kernel, append(guestModules(sharing), c.Load...))
+	if err != nil {
+		return err
+	}
+	return writeInitramfs(w, contents{init: c.Init, insert: c.Insert, library: c.Library, modules: modules})
 }
 
 // cmdLine is the kernel's command line.

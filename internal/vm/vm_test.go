@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -248,6 +249,33 @@ func failing(t *testing.T, complaint, console, fail string) vm.Hypervisor {
 			<-killed
 			return ""
 		},
+	}
+}
+
+// TestRunReboots: where the guest may reboot the command runs again and can tell,
+// with no input; elsewhere a second hello is a failure.
+func TestRunReboots(t *testing.T) {
+	c, stdout, _ := config(t, "sh", "-c", "echo boot $"+vm.BootVariable+"; cat")
+	c.Stdin = strings.NewReader("input\n")
+	c.Hypervisor = vmfake.Hypervisor{Guest: func(ch guest.Channels, killed <-chan struct{}) string {
+		control := wire.NewConn[wire.ToHost, wire.ToGuest](ch.Control)
+		err := control.Send(wire.ToHost{Hello: true})
+		_, received := control.Receive()
+		if err := errors.Join(err, received, control.Send(wire.ToHost{Running: true})); err != nil {
+			return err.Error()
+		}
+		if input, err := io.ReadAll(wire.NewReader(ch.Stdin)); string(input) != "input\n" {
+			t.Errorf("the first run reads %q (%v)", input, err)
+		}
+		return vmfake.Serve(ch, killed)
+	}}
+	if _, err := vm.Run(context.Background(), c); err == nil || !strings.Contains(err.Error(), "booted again") {
+		t.Errorf("a reboot where none is expected: %v", err)
+	}
+	c.Reboots, c.Stdin = true, strings.NewReader("input\n")
+	stdout.Reset()
+	if status, err := vm.Run(context.Background(), c); status != 0 || err != nil || stdout.String() != "boot 2\n" {
+		t.Errorf("status %d, %v, output %q", status, err, stdout)
 	}
 }
 
