@@ -11,6 +11,10 @@
 #              KIND    smp (default) or up: whether that Linux is built with SMP
 #              CPUS    CPUs of the machine (default 4)
 #              FUZZ_ROUNDS, FUZZ_SEED  rounds and seed of the tests in boot fuzz
+#              SOAK, SOAK_SEED  how long boot soak makes rounds, as 20m or 12h, and their seed
+#              BUSY_SECONDS, ISOLATED_SECONDS, FAULTS  how long, or how often, TestBusy, TestTakenIsolated
+#                      and TestElasticReset do what they do
+#              LONGER  more time for each boot, as 1h
 #              VMFLAGS more flags of apkern vm run, separated by |
 #              SLOWER  how many times slower than others that Linux is (default 1)
 set -u
@@ -49,10 +53,16 @@ crash      any  12m  --no-module                         TestInjectedCrash
 hang       any  8m   --no-module                         TestInjectedHang
 bench      any  20m  --                                  TestBench|TestBenchRefusesStrays
 locks      smp  2m   --no-module|--drop=noreplace-smp    TestLockPrefixes
-taken      smp  8m   --no-module|--home=0-3              TestTaken
+taken      smp  8m   --no-module|--home=0-3              TestTaken|TestTakenIsolated
 homes      smp  12m  --home=0-1                          TestSeveralHomes
 elastic    any  20m  --                                  TestElasticLoad|TestElasticCompiler|TestElasticPrograms|TestElasticLast|TestElasticBound|TestElasticRefused|TestElasticNone|TestElasticTogether|TestElasticReset|TestElasticSuspend
 elastic-homes smp 12m --home=0-1                         TestElasticHomes|TestElasticRefused|TestElasticLast
+reboot     any  8m   --no-module|--reboot|--append=panic=0 TestReboot
+kexec      smp  8m   --no-module|--reboot|--append=panic=0 TestKexec
+dump       smp  8m   --no-module|--reboot|--append=panic=0|--append=crashkernel=384M TestDump
+soak       named 20m --no-module|--load|loop             TestSoak
+busy       named 20m --                                  TestBusy
+busy-homes named 20m --home=0-1                          TestBusy
 memory     named 12m --load|loop                         TestMemory
 nodes      named 8m  --append|numa=fake=2                TestNodes
 nolock     up   8m   --                                  TestNoLock
@@ -68,9 +78,10 @@ boot() {
 	esac
 	echo "=== $1: $5"
 	# shellcheck disable=SC2086 # the flags are several words
-	"$apkern" vm run --cpus "${CPUS:-4}" --timeout $((${3%m} * slower))m ${KERNEL:+--kernel "$KERNEL"} $flags \
+	"$apkern" vm run --cpus "${CPUS:-4}" --timeout "${LONGER:-}$((${3%m} * slower))m" ${KERNEL:+--kernel "$KERNEL"} $flags \
 		$(echo "${VMFLAGS:-}" | tr '|' ' ') ${MODULE:+--env "APKERN_MODULE=$MODULE"} --env APKERN_GUEST=1 \
-		${FUZZ_ROUNDS:+--env FUZZ_ROUNDS} ${FUZZ_SEED:+--env FUZZ_SEED} \
+		--env FUZZ_ROUNDS --env FUZZ_SEED --env SOAK --env SOAK_SEED \
+		--env BUSY_SECONDS --env ISOLATED_SECONDS --env FAULTS --env KERNEL \
 		--env "APKERN_SLOWER=$slower" \
 		-- "$guest" -test.v -test.failfast=false -test.run "^($5)\$" </dev/null
 }
@@ -87,6 +98,8 @@ every_test_is_listed() {
 
 every_test_is_listed || exit 1
 failed=
+interrupted=
+trap 'interrupted=yes' INT # apkern passes it on: the test ends, and says how
 for name in ${*:-$(echo "$boots" | awk -v k="${KIND:-smp}" '$2 == k || $2 == "any" { print $1 }')}; do
 	line=$(echo "$boots" | awk -v n="$name" '$1 == n')
 	if [ -z "$line" ]; then
@@ -95,9 +108,11 @@ for name in ${*:-$(echo "$boots" | awk -v k="${KIND:-smp}" '$2 == k || $2 == "an
 	fi
 	# shellcheck disable=SC2086 # the line's fields
 	boot $line || failed="$failed $name"
+	[ -z "$interrupted" ] || break
 done
 if [ -n "$failed" ]; then
 	echo "run-vm.sh: failed:$failed" >&2
 	exit 1
 fi
+[ -z "$interrupted" ] || exit 130
 echo "run-vm.sh: all boots passed"

@@ -1,20 +1,16 @@
 package guest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"apkern/abi"
@@ -86,94 +82,6 @@ func atEnd(t *testing.T) {
 	})
 }
 
-// repeated runs a command again and again until it is ended, and says how often.
-type repeated struct {
-	t     *testing.T
-	stop  chan struct{}
-	once  sync.Once
-	ended sync.WaitGroup
-	runs  atomic.Int64
-}
-
-// repeat begins to. Each time the command must come to the same as natively.
-func repeat(t *testing.T, argv ...string) *repeated {
-	t.Helper()
-	want := run(t, native, command{argv: argv})
-	r := &repeated{t: t, stop: make(chan struct{})}
-	r.ended.Go(func() {
-		for {
-			select {
-			case <-r.stop:
-				return
-			default:
-			}
-			var out, errs bytes.Buffer
-			cmd := start(t, preload, command{argv: argv})
-			cmd.Stdout, cmd.Stderr = &out, &errs
-			_ = cmd.Run() // its status is looked at
-			if s := status(cmd.ProcessState); s != want.Status || out.String() != want.Stdout || errs.String() != want.Stderr {
-				t.Errorf("%v: status %d, output %q, errors %q; natively %+v", argv, s, out.String(), errs.String(), want)
-				return
-			}
-			r.runs.Add(1)
-		}
-	})
-	t.Cleanup(func() { r.end() }) // also when the test fails before it
-	return r
-}
-
-func (r *repeated) end() int64 {
-	r.once.Do(func() { close(r.stop) })
-	r.ended.Wait()
-	return r.runs.Load()
-}
-
-// computing is the program elastic while it runs.
-type computing struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	out    bytes.Buffer
-	errors bytes.Buffer
-}
-
-func startComputing(t *testing.T, threads int) *computing {
-	t.Helper()
-	c := &computing{t: t, cmd: start(t, preload, command{argv: []string{program("elastic"), strconv.Itoa(threads)}})}
-	c.cmd.Stdout, c.cmd.Stderr = &c.out, &c.errors
-	var err error
-	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { killGroup(c.cmd) })
-	return c
-}
-
-var roundsAndCPUs = regexp.MustCompile(`(\d+) rounds, APIC ids (0x[0-9a-f]+)`)
-
-// finish ends the program, which must have found all results right. It returns
-// the mask of the APIC ids that its threads saw.
-func (c *computing) finish() uint64 {
-	c.t.Helper()
-	if err := c.stdin.Close(); err != nil {
-		c.t.Error(err)
-	}
-	_ = c.cmd.Wait() // its status is looked at
-	m := roundsAndCPUs.FindStringSubmatch(c.out.String())
-	if s := status(c.cmd.ProcessState); s != 0 || m == nil {
-		c.t.Fatalf("elastic: status %d, output %q, errors %q", s, c.out.String(), c.errors.String())
-	}
-	seen, err := strconv.ParseUint(m[2], 0, 64)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Logf("elastic: %s", m[0])
-	return seen
-}
-
 // elasticRounds is how often all CPUs go and come in TestElasticLoad.
 const elasticRounds = 12
 
@@ -186,7 +94,7 @@ func TestElasticLoad(t *testing.T) {
 	cpus := cpuList(t, "cpus")
 	all := readFile(t, sysfs+"/cpus")
 	one := func(i int) string { return strconv.Itoa(cpus[i%len(cpus)]) }
-	c := startComputing(t, len(cpus)+1)
+	c := startComputing(t, preload, len(cpus)+1)
 	shell := repeat(t, "sh", "-c", "for i in 1 2 3; do echo $i | cat; done; ls / | wc -l; exit 3")
 	for i := range elasticRounds {
 		mustChange(t, "remove", one(i))
@@ -200,7 +108,7 @@ func TestElasticLoad(t *testing.T) {
 		cpusAre(t, all)
 	}
 	runs := shell.end()
-	seen := c.finish()
+	_, seen := c.finish()
 	for _, cpu := range cpus {
 		if seen>>cpu&1 == 0 {
 			t.Errorf("no thread was on CPU %d: APIC ids %#x", cpu, seen)
@@ -458,7 +366,7 @@ func TestElasticHomes(t *testing.T) {
 	if online != "0-1" || ours != "2-3" {
 		t.Fatalf("CPUs online: %s, application CPUs %s; this test needs 0-1 and 2-3", online, ours)
 	}
-	c := startComputing(t, 5)
+	c := startComputing(t, preload, 5)
 	shell := repeat(t, "sh", "-c", "for i in 1 2 3; do echo $i | cat; done; exit 3")
 	for range 10 {
 		mustChange(t, "add", "1")
@@ -475,7 +383,7 @@ func TestElasticHomes(t *testing.T) {
 		mustChange(t, "add", "2-3")
 	}
 	t.Logf("%d runs of the shell", shell.end())
-	if seen := c.finish(); seen != 0xf {
+	if _, seen := c.finish(); seen != 0xf {
 		t.Errorf("the APIC ids %#x were seen, not all of 0 to 3", seen)
 	}
 }
@@ -565,15 +473,15 @@ func TestElasticTogether(t *testing.T) {
 	succeed(t, preload, program("parallel"), strconv.Itoa(len(cpus)), "50")
 }
 
-// TestElasticReset: a CPU that failed is started again, ten times in all ways that
+// TestElasticReset: a CPU that failed is started again, $FAULTS times (10) in all ways that
 // it can fail, while a program computes; status says why it failed and forgets it.
 func TestElasticReset(t *testing.T) {
 	reload(t, "inject=1 stay=0")
 	log := openKernelLog(t)
 	cpus := cpuList(t, "cpus")
-	c := startComputing(t, len(cpus)+1)
+	c := startComputing(t, preload, len(cpus)+1)
 	commands := []uint32{abi.CmdCrashBounds, abi.CmdCrashPointer, abi.CmdCrashStack}
-	for i := range 10 {
+	for i := range environmentNumber(t, "FAULTS", 10) {
 		cpu := cpus[i%len(cpus)]
 		inject(t, cpu, commands[i%len(commands)])
 		failed(t, cpu)

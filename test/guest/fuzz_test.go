@@ -37,14 +37,32 @@ func environmentNumber(t *testing.T, name string, otherwise int) int {
 	return n
 }
 
-// sound checks that what was done to the module left nothing behind: begin looks
-// for threads, slots and complaints, this for memory and for CPUs that do not run programs.
-func sound(t *testing.T, before int) {
+// left is what programs may leave behind when all have ended.
+type left struct {
+	mms    int
+	memory footprint
+}
+
+// leftBy looks at it when the module has nothing left.
+func leftBy(t *testing.T) left {
 	t.Helper()
 	settle(t)
-	if after := memoryMaps(t); after-before > growth {
-		t.Errorf("%d mm_structs before, %d after", before, after)
+	return left{memoryMaps(t), readFootprint(t)}
+}
+
+// fuzzMemory is what the kernel's memory may grow by, in KiB, however many rounds there are.
+const fuzzMemory = 8 << 10
+
+// sound checks that what was done to the module left nothing behind: begin looks
+// for threads, slots and complaints, this for memory and for CPUs that do not run programs.
+func sound(t *testing.T, before left) {
+	t.Helper()
+	after := leftBy(t)
+	t.Logf("before: %d mm_structs, %v; after: %d, %v", before.mms, before.memory, after.mms, after.memory)
+	if after.mms-before.mms > growth {
+		t.Errorf("%d mm_structs before, %d after", before.mms, after.mms)
 	}
+	grown(t, before.memory, after.memory, fuzzMemory)
 	succeed(t, preload, program("parallel"), strconv.Itoa(len(cpuList(t, "cpus"))), "50")
 }
 
@@ -62,8 +80,7 @@ func TestFuzzDevice(t *testing.T) {
 		mask |= 1 << cpu
 	}
 	succeed(t, byItself, program("fuzzdev"), strconv.Itoa(seed), "0", "100", fmt.Sprintf("%#x", mask))
-	settle(t)
-	before, adopted, away := memoryMaps(t), home(t, "adopted"), home(t, "away")
+	before, adopted, away := leftBy(t), home(t, "adopted"), home(t, "away")
 	for first := 0; first < rounds && !t.Failed(); first += fuzzChunk {
 		succeed(t, byItself, program("fuzzdev"), strconv.Itoa(seed), strconv.Itoa(first), strconv.Itoa(min(fuzzChunk, rounds-first)), fmt.Sprintf("%#x", mask))
 	}
@@ -89,8 +106,7 @@ func hostile(t *testing.T, args ...string) {
 func hostileRounds(t *testing.T, mode string, rounds int) {
 	t.Helper()
 	seed := fuzzSeed(t)
-	settle(t)
-	before := memoryMaps(t)
+	before := leftBy(t)
 	for first := 0; first < rounds && !t.Failed(); first += fuzzChunk {
 		hostile(t, mode, strconv.Itoa(seed), strconv.Itoa(first), strconv.Itoa(min(fuzzChunk, rounds-first)))
 	}
@@ -126,8 +142,7 @@ func compareRounds(t *testing.T, native, away string) {
 // comes to the same as natively.
 func TestHostileCode(t *testing.T) {
 	begin(t)
-	settle(t)
-	before := memoryMaps(t)
+	before := leftBy(t)
 	hostile(t, "each")
 	sound(t, before)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"apkern/abi"
+	"apkern/internal/kernellog"
 
 	"golang.org/x/sys/unix"
 )
@@ -124,12 +125,37 @@ func TestInjectedCrash(t *testing.T) {
 }
 
 // TestInjectedHang: a CPU that answers nothing is stopped when Linux needs its
-// answer. Its thread cannot be saved and is killed; a flush that waited ends.
+// answer, here to a flush. Its thread cannot be saved and is killed; the flush that
+// waited ends; whoever is on other CPUs notices nothing.
 func TestInjectedHang(t *testing.T) {
 	mustUnload(t)
 	mustLoad(t, "inject=1 stay=0")
-	// Its main thread asks for flushes without end, and waits for no other.
-	cmd := start(t, preload, command{argv: []string{program("flusher"), "2"}})
+	log := openKernelLog(t)
+	cpu := hangInFlush(t)
+	if t.Failed() {
+		return
+	}
+	survivors(t)
+	lines := log.lines()
+	said := fmt.Sprintf("CPU %d is stopped: ", cpu)
+	if !strings.Contains(strings.Join(lines, "\n"), said) {
+		t.Errorf("the kernel's log does not say %q: %q", said, lines)
+	}
+	for _, complaint := range kernellog.Find(lines) {
+		t.Errorf("kernel log: %s", complaint)
+	}
+	mustUnload(t)
+}
+
+// hangInFlush has one of at least three CPUs hang while it is asked for flushes without end, and
+// returns it, stopped. Its process is killed; on the last CPU another one computes.
+func hangInFlush(t *testing.T) int {
+	t.Helper()
+	cpus := cpuList(t, "cpus")
+	last := len(cpus) - 1
+	c := startComputing(t, onCPUs(strconv.Itoa(cpus[last])), 2)
+	// Its main thread asks for flushes, and waits for no other.
+	cmd := start(t, onCPUs(joined(cpus[:last])), command{argv: []string{program("flusher"), "2"}})
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -151,13 +177,15 @@ func TestInjectedHang(t *testing.T) {
 		}
 	})
 	if t.Failed() {
-		return
+		return cpu
 	}
 	if s := status(cmd.ProcessState); s != 128+int(unix.SIGKILL) {
 		t.Errorf("the process ended with status %d", s)
 	}
-	survivors(t)
-	mustUnload(t)
+	if _, seen := c.finish(); seen>>cpus[last]&1 == 0 {
+		t.Errorf("nothing was computed on CPU %d: APIC ids %#x", cpus[last], seen)
+	}
+	return cpu
 }
 
 // TestInjectRefused: nobody injects anything unless the module was told so.

@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// loadMemory is what the kernel's memory may grow by in nineteen loads, in KiB; three CPUs have 600 each time.
+const loadMemory = 3 << 10
+
 // TestLoadUnload: twenty times the module is loaded, takes its CPUs, runs
 // something on all of them (on eight where there are more: those that spin at the
 // same time would take an emulator minutes) and gives everything back.
@@ -18,6 +21,7 @@ func TestLoadUnload(t *testing.T) {
 	mustUnload(t)
 	online := readFile(t, onlineFile)
 	log := openKernelLog(t)
+	var first footprint
 	for i := range 20 {
 		mustLoad(t, "stay=0")
 		cpus := len(cpuList(t, "cpus"))
@@ -29,7 +33,13 @@ func TestLoadUnload(t *testing.T) {
 		if err := untouched(online); err != nil {
 			t.Fatalf("after %d rounds: %v", i+1, err)
 		}
+		if i == 0 {
+			first = readFootprint(t)
+		}
 	}
+	last := readFootprint(t)
+	t.Logf("after the first round: %v, after the last: %v", first, last)
+	grown(t, first, last, loadMemory)
 	for _, line := range log.complaints() {
 		t.Errorf("kernel log: %s", line)
 	}

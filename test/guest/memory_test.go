@@ -29,6 +29,9 @@ func (c memoryCase) missing() string {
 	return ""
 }
 
+// memoryLimit is less than the program memory needs, in bytes.
+const memoryLimit = 3 << 20
+
 const (
 	mmDir    = "/sys/kernel/mm"
 	hugeMode = "transparent_hugepage/enabled"
@@ -42,9 +45,9 @@ func TestMemory(t *testing.T) {
 	runMemory(t, []memoryCase{
 		{name: "pageout", counters: []string{"pswpout"}}, // written, and taken back before it is dropped
 		{name: "shared", counters: []string{"pswpout"}},
-		{name: "limit", counters: []string{"pswpout", "pswpin"}, limit: 3 << 20},
+		{name: "limit", counters: []string{"pswpout", "pswpin"}, limit: memoryLimit},
 		{name: "limit", settings: map[string]string{"lru_gen/enabled": "y"},
-			counters: []string{"pswpout", "pswpin"}, limit: 3 << 20},
+			counters: []string{"pswpout", "pswpin"}, limit: memoryLimit},
 		{name: "collapse", settings: map[string]string{hugeMode: "madvise"},
 			counters: []string{"thp_collapse_alloc", "thp_split_page", "thp_split_pmd"}},
 		{name: "khugepaged", settings: map[string]string{

@@ -3,10 +3,13 @@ package guest
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -78,6 +81,73 @@ func TestTaken(t *testing.T) {
 			t.Errorf("CPUs online after rmmod: %s, not 0-3", got)
 		}
 	}
+}
+
+// interrupts are the counters of what can interrupt a program on an application CPU.
+var interrupts = []string{"irq_wake", "irq_flush", "irq_recall", "irq_resched", "irq_timer", "irq_other", "nmi", "mce"}
+
+// TestTakenIsolated belongs into the same boot: two CPUs are taken from a Linux that computes
+// on all four, a program turns on one of them for $ISOLATED_SECONDS (5) without an
+// interrupt and without coming home, and Linux gets both back; all results are right.
+func TestTakenIsolated(t *testing.T) {
+	mustUnload(t)
+	all := readFile(t, onlineFile)
+	c := startComputing(t, native, 5)
+	busyOn(t, 2, 3)
+	mustLoad(t, "cpus=2-3 stay=0")
+	v := startVictim(t, preload, 1)
+	cpu := int(v.pages[0].apic)
+	count := func(names []string) (n int64) {
+		for _, name := range names {
+			n += number(t, filepath.Join(sysfs, fmt.Sprintf("cpu%d/counters", cpu), name))
+		}
+		return n
+	}
+	runs := []string{"run"}
+	before, ran := count(interrupts), count(runs)
+	turns, seconds := atomic.LoadUint64(&v.pages[0].turns), environmentNumber(t, "ISOLATED_SECONDS", 5)
+	time.Sleep(time.Duration(seconds) * time.Second)
+	turns = atomic.LoadUint64(&v.pages[0].turns) - turns
+	if n := count(interrupts) - before; n != 0 {
+		t.Errorf("%d interrupts in %d seconds on CPU %d", n, seconds, cpu)
+	}
+	if n := count(runs) - ran; n != 0 || turns == 0 || int(v.pages[0].apic) != cpu {
+		t.Errorf("the program came %d times to CPU %d, made %d turns, and is on %d", n, cpu, turns, v.pages[0].apic)
+	}
+	t.Logf("%d seconds on CPU %d: %d turns, %d interrupts", seconds, cpu, turns, count(interrupts)-before)
+	killGroup(v.cmd)
+	mustUnload(t)
+	if err := untouched(all); err != nil {
+		t.Error(err)
+	}
+	busyOn(t, 2, 3)
+	if rounds, seen := c.finish(); seen != 0xf {
+		t.Errorf("%d results, natively on the APIC ids %#x, not on all four", rounds, seen)
+	}
+}
+
+// busyOn waits until Linux has run programs on each of the CPUs.
+func busyOn(t *testing.T, cpus ...int) {
+	t.Helper()
+	before := userTime(t)
+	eventually(t, fmt.Sprintf("Linux runs programs on the CPUs %v", cpus), func() (bool, string) {
+		now := userTime(t)
+		return !slices.ContainsFunc(cpus, func(cpu int) bool { return now[cpu] <= before[cpu] }), fmt.Sprint(now)
+	})
+}
+
+// userTime returns the time that each online CPU has spent in user mode, in ticks.
+func userTime(t *testing.T) map[int]int64 {
+	t.Helper()
+	times := map[int]int64{}
+	for line := range strings.Lines(readFile(t, "/proc/stat")) {
+		var cpu int
+		var user int64
+		if n, _ := fmt.Sscanf(line, "cpu%d %d", &cpu, &user); n == 2 {
+			times[cpu] = user
+		}
+	}
+	return times
 }
 
 // onlineRefused checks that nobody brings a CPU online that the module holds.

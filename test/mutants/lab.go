@@ -153,8 +153,11 @@ var watchedFlags = strings.Fields("--whole --memory 3G --append log_buf_len=16M 
 
 // command returns the arguments of apkern that run a mutant's guest test.
 func (l *vmLab) command(m mutant, module, kernel string) []string {
-	args := []string{"vm", "run", "--cpus", "4", "--timeout", "30m", "--module", module,
-		"--env", "APKERN_GUEST=1", "--env", "APKERN_MODULE=" + module}
+	args := []string{"vm", "run", "--cpus", "4", "--timeout", "30m",
+		"--env", "APKERN_GUEST=1", "--env", "APKERN_MODULE=" + module, "--env", "KERNEL=" + kernel}
+	if !strings.Contains(m.flags, "--no-module") {
+		args = append(args, "--module", module)
+	}
 	if kernel != "" {
 		args = append(args, "--kernel", kernel)
 	}

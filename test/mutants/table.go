@@ -276,14 +276,19 @@ var table = []mutant{
 	},
 	{
 		name:   "not-called-home",
-		breaks: "threads are not told when a CPU is to be given back",
+		breaks: "threads are not told when a CPU is to be given back, nor look",
 		guard:  "TestElasticLast",
-		edits:  []edit{{"module/thread.c", "\t\taffinity_changed(t);\n\t\tthread_move(t);\n", "\t\taffinity_changed(t);\n"}},
+		edits: []edit{
+			{"module/thread.c", "\t\taffinity_changed(t);\n\t\tthread_move(t);\n", "\t\taffinity_changed(t);\n"},
+			// Else they notice by themselves, a quarter of a second later.
+			{"module/visit.c", "decline_others() || place_changed(v->t, v->h);", "decline_others();"},
+		},
 	},
 	{
 		name:   "not-given-back",
 		breaks: "Linux does not get back the CPU that it ran",
 		guard:  "TestElasticHomes",
+		flags:  "--home=0-1",
 		edits:  []edit{{"module/acpu.c", "\terr = add_cpu(a->linux_cpu);\n", "\terr = 0;\n"}},
 	},
 	{
@@ -303,6 +308,19 @@ var table = []mutant{
 		breaks: "Linux may suspend while CPUs are ours",
 		guard:  "TestElasticSuspend",
 		edits:  []edit{{"module/fail.c", "\t\tif (elastic_suspend())\n", "\t\tif (elastic_suspend() || true)\n"}},
+	},
+	{
+		name:   "cpus-run-under-the-dump",
+		breaks: "application CPUs are not stopped before a kernel that dumps the crashed one is entered",
+		guard:  "TestDump",
+		flags:  "--no-module --reboot --append=panic=0 --append=crashkernel=384M",
+		edits:  []edit{{"module/fail.c", "\tstop_all();\n\treturn 0;\n", "\treturn 0;\n"}},
+	},
+	{
+		name:   "cpu-memory-kept",
+		breaks: "the memory of application CPUs is not given back when the module is unloaded",
+		guard:  "TestLoadUnload",
+		edits:  []edit{{"module/memory.c", "\tif (a->pages)\n\t\tfree_pages_of(a->pages);\n\ta->pages = NULL;\n", "\ta->pages = NULL;\n"}},
 	},
 	{
 		name:   "selectors-of-the-last-switch",
