@@ -13,8 +13,9 @@ func TestBusy(t *testing.T) {
 	begin(t)
 	atEnd(t)
 	cpus := cpuList(t, "cpus")
+	compile := compiling(t)
 	c := startComputing(t, preload, len(cpus)+1)
-	compiler, server := compiling(t), startRedis(t)
+	compiler, server := keepOn(t, compile), startRedis(t)
 	length := time.Duration(environmentNumber(t, "BUSY_SECONDS", 120)) * time.Second
 	behind := ahead(t)
 	changes := 0

@@ -61,6 +61,8 @@ func TestSoak(t *testing.T) {
 	seed := soakSeed(t)
 	s := &soak{t: t, random: rand.New(rand.NewPCG(seed, 0)), log: openKernelLog(t), online: readFile(t, onlineFile)}
 	s.ctl = interrupted(t)
+	s.shell = likeNative(t, preload, "sh", "-c", "for i in 1 2 3; do echo $i | cat; done; ls / | wc -l; exit 3")
+	s.compile = compiling(t)
 	all := figures{Linux: release(t), Seed: seed}
 	defer func() {
 		all.Interrupted, all.Failed = s.ctl.Load(), t.Failed()
@@ -80,7 +82,9 @@ func TestSoak(t *testing.T) {
 			s.r.MMs, s.r.Memory = memoryMaps(t), readFootprint(t)
 		}
 		all.Rounds = append(all.Rounds, s.r)
-		if !t.Failed() {
+		if t.Failed() {
+			t.Logf("kernel log: %s", strings.Join(s.log.lines(), "\n"))
+		} else {
 			s.nothingLost(all.Rounds)
 		}
 		report(t, all)
