@@ -122,9 +122,12 @@ func (b *builder) makeInitramfs(j *job.Job) ([]byte, error) {
 		at, file string
 		mode     uint64
 	}{
-		{guest.InitPath, b.init, 0o755}, {guest.LibraryPath, b.library, 0o755},
-		{guest.InsertPath, b.module, 0o644}, {job.SourceFile, b.programs + "/source.i", 0o644},
+		{guest.InitPath, b.init, 0o755}, {job.SourceFile, b.programs + "/source.i", 0o644},
+		{guest.LibraryPath, b.library, 0o755}, {guest.InsertPath, b.module, 0o644},
 	} {
+		if ours := f.file == b.library || f.file == b.module; ours && j.System != job.Apkern {
+			continue // a change of them changes nothing there
+		}
 		if err := t.addHost(f.at, f.file, f.mode); err != nil {
 			return nil, err
 		}

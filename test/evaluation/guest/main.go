@@ -134,7 +134,7 @@ func (w *worker) enough(cpus int) error {
 
 // run makes one run.
 func (w *worker) run(b *bench.Benchmark, r *bench.Run) error {
-	if err := w.setPolicy(b.Policy); err != nil {
+	if err := w.setParameters(b); err != nil {
 		return err
 	}
 	before, err := w.visits()
@@ -240,10 +240,19 @@ func (w *worker) visits() (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 }
 
-// setPolicy switches the rule that keeps threads at home.
-func (w *worker) setPolicy(on bool) error {
+// setParameters sets what the module does by itself: whether it keeps threads at
+// home, and which calls application CPUs answer.
+func (w *worker) setParameters(b *bench.Benchmark) error {
 	if w.side == bench.Native {
 		return nil
 	}
-	return os.WriteFile("/sys/module/apkern/parameters/stay", []byte(map[bool]string{true: "1", false: "0"}[on]), 0)
+	stay, answer := "0", "all"
+	if b.Policy {
+		stay = "1"
+	}
+	if strings.HasSuffix(b.Name, job.AnswerNone) {
+		answer = "none"
+	}
+	const dir = "/sys/module/apkern/parameters/"
+	return errors.Join(os.WriteFile(dir+"stay", []byte(stay), 0), os.WriteFile(dir+"answer", []byte(answer), 0))
 }

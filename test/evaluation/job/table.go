@@ -23,7 +23,11 @@ var Ours = []string{"cycles", "radix", "fft", "lu"}
 
 // Names of benchmarks.
 const (
-	PolicyOn = "/policy=on" // behind a call's: the policy decides whether the thread stays home
+	Getpid  = "Getpid" // which application CPUs may answer
+	Getppid = "Getppid"
+	// Behind a call's: the policy decides whether the thread stays home; no call is
+	// answered by application CPUs.
+	PolicyOn, AnswerNone = "/policy=on", "/answer=none"
 
 	Mix  = "Mix"
 	Find = "Find"
@@ -37,9 +41,8 @@ var parallel = []struct{ name, program string }{{"Radix", "radix"}, {"FFT", "fft
 // Benchmarks is all that is measured, in its order.
 func Benchmarks() []bench.Benchmark {
 	list := []bench.Benchmark{
-		call("Getpid", "getpid"), call("Getppid", "getppid"),
-		policy(call("Getpid"+PolicyOn, "getpid", "40", "1000")),
-		policy(call("Getppid"+PolicyOn, "getppid", "40", "1000")),
+		call(Getpid, "getpid"), call(Getpid+AnswerNone, "getpid"), call(Getppid, "getppid"),
+		policy(call(Getppid+PolicyOn, "getppid", "40", "1000")),
 	}
 	var mix []string
 	add := func(b bench.Benchmark) {
