@@ -68,6 +68,9 @@ const (
 	YieldPart    = 4
 )
 
+// StallMS is how long CmdStall takes, in milliseconds.
+const StallMS = 4000
+
 // The embedded image.
 const (
 	BlobMagic    = 0x314b504142
@@ -228,6 +231,7 @@ const (
 	CmdCrashPointer
 	CmdCrashStack
 	CmdHang
+	CmdStall
 )
 
 // CPUHead is struct apk_cpuhead.

@@ -76,6 +76,8 @@ typedef uint64_t u64;
 #define APK_CREDIT_SLICES 2	/* how far behind the level a thread may be that comes ready */
 #define APK_YIELD_PART	4	/* part of a slice: who is further ahead of one that comes ready is interrupted */
 
+#define APK_STALL_MS	4000	/* APK_CMD_STALL */
+
 /* The embedded image: a header, then segments (file offsets from the header). */
 #define APK_BLOB_MAGIC	0x314b504142ull	/* "BAPK1" */
 #define APK_BLOB_SEGMENTS 8
@@ -232,6 +234,7 @@ enum apk_command {
 	APK_CMD_CRASH_POINTER,
 	APK_CMD_CRASH_STACK,
 	APK_CMD_HANG,		/* stop answering, interrupts off */
+	APK_CMD_STALL,		/* stop answering for APK_STALL_MS, as a virtual CPU whose host has no time for it */
 };
 
 struct apk_cpuhead {

@@ -19,7 +19,6 @@
 #include "compat.h"
 #include "platform.h"
 
-#define PARK_MS		1000
 #define DRAIN_MS	10000
 
 static struct acpu cpus[APK_MAX_CPUS];
@@ -97,10 +96,10 @@ static int wait_home(const struct acpu *a, bool interruptible)
 /* The CPU parks, or has failed. */
 static void park(struct acpu *a)
 {
-	unsigned int ms;
+	u64 end = apk_deadline();
 
 	acpu_command(a, APK_CMD_PARK);
-	for (ms = 0; ms < PARK_MS; ms++) {
+	while (rdtsc_ordered() < end) {
 		if (READ_ONCE(a->head->state) == APK_CPU_PARKED || READ_ONCE(a->failed))
 			return;
 		usleep_range(500, 1000);

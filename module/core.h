@@ -216,6 +216,7 @@ void sysfs_exit(void);
 
 /* main.c: parameters; those marked rw may change any time. */
 extern char *apk_param_cpus;		/* cpus= */
+u64 apk_deadline(void);			/* patience_ms= rw: the TSC by which a CPU that is asked now has answered, or is dead. Any context */
 extern bool apk_param_inject;		/* inject= fault injection allowed */
 extern unsigned int apk_param_slots;	/* slots= */
 extern unsigned int apk_param_user_slots;	/* user_slots= rw: how many of them one user may have; 0: half */

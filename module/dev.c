@@ -49,7 +49,7 @@ static long ioctl_inject(const void __user *arg)
 	if (copy_from_user(&i, arg, sizeof(i)))
 		return -EFAULT;
 	if (i.size != sizeof(i) || i.version != APKERN_VERSION ||
-	    i.command < APK_CMD_CRASH_BOUNDS || i.command > APK_CMD_HANG)
+	    i.command < APK_CMD_CRASH_BOUNDS || i.command > APK_CMD_STALL)
 		return -EINVAL;
 	rcu_read_lock();	/* it is not given back meanwhile */
 	a = acpu_by_linux(i.cpu);

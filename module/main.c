@@ -60,6 +60,35 @@ unsigned int apk_param_fault_around = 64;
 module_param_named(fault_around, apk_param_fault_around, uint, 0644);
 MODULE_PARM_DESC(fault_around, "how many pages of new anonymous memory a thread that touches them in order is served at a time, at the most; 0 or 1: only those it asks for (default 64)");
 
+/*
+ * A virtual CPU does nothing at all while its host runs something else; both
+ * values are below the 20 seconds of the soft lockup detector, as home waits
+ * with preemption off.
+ */
+#define PATIENCE_MS		2000
+#define PATIENCE_VIRTUAL_MS	10000
+
+static unsigned int param_patience_ms;
+
+static int set_patience(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 0, 15000);
+}
+
+static const struct kernel_param_ops patience_ops = { .set = set_patience, .get = param_get_uint };
+
+module_param_cb(patience_ms, &patience_ops, &param_patience_ms, 0644);
+MODULE_PARM_DESC(patience_ms, "how long an application CPU may take to answer before it is stopped as dead, in milliseconds, up to 15000; 0: 2000, and 10000 under a hypervisor (default 0)");
+
+u64 apk_deadline(void)
+{
+	unsigned int ms = READ_ONCE(param_patience_ms);
+
+	if (!ms)
+		ms = boot_cpu_has(X86_FEATURE_HYPERVISOR) ? PATIENCE_VIRTUAL_MS : PATIENCE_MS;
+	return rdtsc_ordered() + (u64)ms * tsc_khz;
+}
+
 bool apk_param_cgroups;
 module_param_named(cgroups, apk_param_cgroups, bool, 0644);
 MODULE_PARM_DESC(cgroups, "1: threads in groups of the cpu controller visit, and their quota does not bind them away (default 0)");

@@ -120,21 +120,21 @@ static bool ask(struct acpu *a)
 }
 
 /*
- * Two seconds: far above any delay that is not a dead CPU, below the soft lockup detector's
- * patience. One that was not interrupted is after a millisecond: POLL may have been written
- * by who is about to wake it.
+ * One that was not interrupted is after a millisecond: POLL may have been written by who
+ * is about to wake it.
  */
 static bool acknowledged(struct acpu *a, bool interrupted)
 {
-	u64 want = READ_ONCE(a->head->flush_req), start = rdtsc_ordered(), spent;
+	u64 want = READ_ONCE(a->head->flush_req);
+	u64 start = rdtsc_ordered(), end = apk_deadline(), now;
 
 	while (READ_ONCE(a->head->flush_ack) < want) {
 		if (READ_ONCE(a->failed))
 			return true;	/* stopped by INIT: it holds no translation */
-		spent = rdtsc_ordered() - start;
-		if (spent > 2000ULL * tsc_khz)
+		now = rdtsc_ordered();
+		if (now > end)
 			return false;
-		if (!interrupted && spent > tsc_khz) {
+		if (!interrupted && now - start > tsc_khz) {
 			interrupt(a);
 			interrupted = true;
 		}

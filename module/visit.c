@@ -164,7 +164,7 @@ static void give_up(const struct apk_head *h, u32 away)
 static bool recall(struct visit *v)
 {
 	struct apk_head *h = v->h;
-	u64 end = rdtsc_ordered() + 2000ULL * tsc_khz;
+	u64 end = apk_deadline();
 	u32 state, sent = 0;
 
 	__atomic_store_n(&h->recall, 1, __ATOMIC_SEQ_CST);
@@ -201,7 +201,7 @@ static bool recall(struct visit *v)
  */
 void visit_call_home(struct apk_head *h)
 {
-	u64 end = rdtsc_ordered() + 2000ULL * tsc_khz, since;
+	u64 end = apk_deadline(), since;
 	struct acpu *a;
 	u32 state;
 

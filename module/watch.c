@@ -7,7 +7,7 @@
  * A healthy CPU is not disturbed: it polls for a fraction of a second and then
  * halts, and one for which threads wait runs them by turns. Only one that
  * has done neither from one look to the next is asked to answer a flush
- * request, and fails when it has not by the following look.
+ * request, and fails when it has not for as long as a CPU may take.
  */
 #include <linux/workqueue.h>
 #include "compat.h"
@@ -19,6 +19,7 @@
 struct look {
 	u64 progress;
 	u64 asked;	/* the flush request it must have answered; 0: none */
+	u64 deadline;	/* TSC: by when */
 };
 
 static struct look looks[APK_MAX_CPUS];
@@ -40,11 +41,13 @@ static void look_at(struct acpu *a, struct look *l)
 		return;
 	progress = READ_ONCE(a->stat->count[APK_C_RUN]) + READ_ONCE(a->stat->count[APK_C_HALT]);
 	if (l->asked && READ_ONCE(a->head->flush_ack) < l->asked) {
-		acpu_fail(a, "it hangs");
+		if (rdtsc_ordered() > l->deadline)
+			acpu_fail(a, "it hangs");
 		return;
 	}
 	l->asked = 0;
 	if (has_work(a) && progress == l->progress) {
+		l->deadline = apk_deadline();
 		l->asked = __atomic_add_fetch(&a->head->flush_req, 1, __ATOMIC_SEQ_CST);
 		acpu_ipi(a, APK_VEC_FLUSH);
 	}

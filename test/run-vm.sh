@@ -50,7 +50,7 @@ parameters any  8m   --no-module                         TestParameters|TestSeco
 lifecycle  any  12m  --no-module                         TestLoadUnload|TestUnloadBusy
 kill       any  12m  --                                  TestKill
 crash      any  12m  --no-module                         TestInjectedCrash
-hang       any  8m   --no-module                         TestInjectedHang
+hang       any  8m   --no-module                         TestInjectedHang|TestInjectedStall
 bench      any  20m  --                                  TestBench|TestBenchRefusesStrays
 locks      smp  2m   --no-module|--drop=noreplace-smp    TestLockPrefixes
 taken      smp  8m   --no-module|--home=0-3              TestTaken|TestTakenIsolated

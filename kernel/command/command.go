@@ -15,7 +15,8 @@ import (
 func Pending() uint32 { return atomic.LoadUint32(&window.Self().Command) }
 
 // Obey carries out a command. Before abi.CmdPark this CPU's thread must have
-// been sent home. It returns only from a command it does not know.
+// been sent home. It returns only from
+// abi.CmdStall, which is then withdrawn, and from a command it does not know.
 func Obey(command uint32) {
 	switch command {
 	case abi.CmdPark:
@@ -24,6 +25,8 @@ func Obey(command uint32) {
 		crash(command)
 	case abi.CmdHang:
 		hang()
+	case abi.CmdStall:
+		stall()
 	}
 }
 

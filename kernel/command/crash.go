@@ -1,8 +1,11 @@
 package command
 
 import (
+	"sync/atomic"
+
 	"apkern/abi"
 	"apkern/kernel/cpu"
+	"apkern/kernel/klog"
 	"apkern/kernel/window"
 )
 
@@ -29,6 +32,16 @@ func recurse(depth uint32) uint32 {
 		return 0
 	}
 	return recurse(depth-1) + depth
+}
+
+// stall does not answer for a while, and then goes on.
+func stall() {
+	for start := cpu.ReadTSC(); cpu.ReadTSC()-start < abi.StallMS*window.Global().TSCKHz; {
+		cpu.Pause()
+	}
+	atomic.CompareAndSwapUint32(&window.Self().Command, abi.CmdStall, abi.CmdNone)
+	var l klog.Line
+	l.String("stalled").Put(abi.LogInfo)
 }
 
 // hang stops answering, as an endless loop in ring 0 would.

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"fmt"
+	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -154,38 +155,95 @@ func hangInFlush(t *testing.T) int {
 	cpus := cpuList(t, "cpus")
 	last := len(cpus) - 1
 	c := startComputing(t, onCPUs(strconv.Itoa(cpus[last])), 2)
-	// Its main thread asks for flushes, and waits for no other.
-	cmd := start(t, onCPUs(joined(cpus[:last])), command{argv: []string{program("flusher"), "2"}})
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = cmd.Wait() // its status is looked at below
-	}()
-	t.Cleanup(func() { killGroup(cmd); <-done })
-	cpu := busyCPU(t, cmd.Process.Pid)
-	inject(t, cpu, abi.CmdHang)
-	failed(t, cpu)
-	eventually(t, "the hanging CPU's process is killed", func() (bool, string) {
-		select {
-		case <-done:
-			return true, ""
-		default:
-			return false, "it is still there"
-		}
-	})
+	f := startFlusher(t, onCPUs(joined(cpus[:last])))
+	inject(t, f.cpu, abi.CmdHang)
+	f.killed()
 	if t.Failed() {
-		return cpu
-	}
-	if s := status(cmd.ProcessState); s != 128+int(unix.SIGKILL) {
-		t.Errorf("the process ended with status %d", s)
+		return f.cpu
 	}
 	if _, seen := c.finish(); seen>>cpus[last]&1 == 0 {
 		t.Errorf("nothing was computed on CPU %d: APIC ids %#x", cpus[last], seen)
 	}
-	return cpu
+	return f.cpu
+}
+
+// flusher is a program whose main thread asks for flushes of its other threads' CPUs
+// without end, and waits for no other.
+type flusher struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	cpu   int           // where one of the others is
+	ended chan struct{} // closed
+}
+
+func startFlusher(t *testing.T, w way) *flusher {
+	t.Helper()
+	f := &flusher{t: t, cmd: start(t, w, command{argv: []string{program("flusher"), "2"}}), ended: make(chan struct{})}
+	if err := f.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(f.ended)
+		_ = f.cmd.Wait() // its status is looked at by the test
+	}()
+	t.Cleanup(func() { killGroup(f.cmd); <-f.ended })
+	f.cpu = busyCPU(t, f.cmd.Process.Pid)
+	return f
+}
+
+func (f *flusher) hasEnded() bool {
+	select {
+	case <-f.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// killed waits until the CPU has failed, and the program was killed with it.
+func (f *flusher) killed() {
+	f.t.Helper()
+	failed(f.t, f.cpu)
+	eventually(f.t, "the silent CPU's process is killed", func() (bool, string) {
+		return f.hasEnded(), "it is still there"
+	})
+	if f.t.Failed() {
+		return
+	}
+	if s := status(f.cmd.ProcessState); s != 128+int(unix.SIGKILL) {
+		f.t.Errorf("the process ended with status %d", s)
+	}
+}
+
+// TestInjectedStall: a CPU that does not answer for seconds, as a virtual one
+// whose host has other things to do, is waited for under a hypervisor, but no
+// longer than patience_ms says.
+func TestInjectedStall(t *testing.T) {
+	t.Run("waited for", func(t *testing.T) {
+		mustUnload(t)
+		mustLoad(t, "inject=1 stay=0")
+		f := startFlusher(t, preload)
+		inject(t, f.cpu, abi.CmdStall)
+		eventually(t, "the CPU goes on", func() (bool, string) {
+			o := run(t, native, command{argv: []string{"apkern", "log"}})
+			return strings.Contains(o.Stdout, "stalled"), o.Stdout
+		})
+		if s := cpuAttribute(t, f.cpu, "state"); s == "failed" || f.hasEnded() {
+			t.Errorf("the CPU was not waited for: it is %s", s)
+		}
+		killGroup(f.cmd)
+		<-f.ended
+		mustUnload(t)
+	})
+	t.Run("given up", func(t *testing.T) {
+		mustUnload(t)
+		mustLoad(t, "inject=1 stay=0 patience_ms=500")
+		f := startFlusher(t, preload)
+		inject(t, f.cpu, abi.CmdStall)
+		f.killed()
+		survivors(t)
+		mustUnload(t)
+	})
 }
 
 // TestInjectRefused: nobody injects anything unless the module was told so.

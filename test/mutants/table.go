@@ -511,6 +511,12 @@ var table = []mutant{
 			"\tcall_rcu(&t->rcu, record_release);\n", "\tkfree(t);\n\tcall_rcu(&t->rcu, record_release);\n"}},
 	},
 	{
+		name:   "late-is-dead",
+		breaks: "a virtual CPU that its host holds back counts as dead",
+		guard:  "TestInjectedStall/waited_for",
+		edits:  []edit{{"module/main.c", "? PATIENCE_VIRTUAL_MS : PATIENCE_MS", "? PATIENCE_MS : PATIENCE_MS"}},
+	},
+	{
 		name:   "group-unprotected",
 		breaks: "a control group is looked at outside of an RCU read section",
 		guard:  "TestGroupUsage",
