@@ -17,7 +17,8 @@ import (
 //
 //	conformance each LIMIT JOBS FILE [NAME...]
 //
-// A line of FILE is a name, a tab, and a command of words. JOBS run at a time, since
+// A line of FILE is a name, a tab, and a command of words; another tab and a limit
+// of its own may follow. JOBS run at a time, since
 // most wait for something; with NAMEs only these run, and one at a time, so that they
 // do not disturb each other. What a program prints comes in front of the line that
 // says how it ended, which parseLines understands.
@@ -47,6 +48,13 @@ func eachMain(args []string) error {
 		name, words, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 		if !ok {
 			return fmt.Errorf("%s: no command in %q", args[2], line)
+		}
+		words, own, ok := strings.Cut(words, "\t")
+		limit := limit
+		if ok {
+			if limit, err = time.ParseDuration(own); err != nil {
+				return fmt.Errorf("%s: %w", args[2], err)
+			}
 		}
 		if len(names) == 0 || slices.Contains(names, name) {
 			group.Go(func() error { return each(name, strings.Fields(words), limit) })

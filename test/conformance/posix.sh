@@ -37,11 +37,20 @@ class() {
 	esac
 }
 
+# limit NAME: what a test may take if that is more than others, after a tab. 5-3
+# sleeps thirty times ten seconds, unless its timer, which is due at once, is so late
+# that it interrupts the sleep: that is so on an emulator, natively.
+limit() {
+	case $1 in
+	*/timer_settime/5-3) printf '\t7m' ;;
+	esac
+}
+
 rm -f "$out"/*.list.new
 cd "$out/source/posixtestsuite-$version"
 find conformance functional -name '*.test' | sort | while read -r test; do
 	name=${test%.test}
-	printf '%s\t%s\n' "${name#conformance/}" "$PWD/$test" >>"$out/$(class "$name").list.new"
+	printf '%s\t%s%s\n' "${name#conformance/}" "$PWD/$test" "$(limit "$name")" >>"$out/$(class "$name").list.new"
 done
 for list in "$out"/*.list.new; do
 	mv "$list" "${list%.new}"
