@@ -130,7 +130,7 @@ func TestInjectedCrash(t *testing.T) {
 // waited ends; whoever is on other CPUs notices nothing.
 func TestInjectedHang(t *testing.T) {
 	mustUnload(t)
-	mustLoad(t, "inject=1 stay=0")
+	mustLoad(t, "inject=1 stay=0 patience_ms=2000")
 	log := openKernelLog(t)
 	cpu := hangInFlush(t)
 	if t.Failed() {
@@ -161,6 +161,8 @@ func hangInFlush(t *testing.T) int {
 	if t.Failed() {
 		return f.cpu
 	}
+	// Home could start nothing while it waited: both threads get a share of this CPU first.
+	succeed(t, onCPUs(strconv.Itoa(cpus[last])), program("parallel"), "1", "200")
 	if _, seen := c.finish(); seen>>cpus[last]&1 == 0 {
 		t.Errorf("nothing was computed on CPU %d: APIC ids %#x", cpus[last], seen)
 	}
