@@ -10,8 +10,8 @@
  * mmap: read-only (EPERM for a writable mapping), shared, pages in this order, where
  * i is the file index of the CPU in /sys/kernel/apkern (EINVAL: it never was one):
  *   page 0                       struct apk_home_stat
- *   page 1 + 5 * i               struct apk_stat of application CPU i
- *   pages 2 + 5 * i .. 5 + 5 * i struct apk_log of application CPU i
+ *   page 1 + 2 * i               struct apk_stat of application CPU i
+ *   page 2 + 2 * i               struct apk_log of application CPU i
  */
 #ifndef APKERN_H
 #define APKERN_H

@@ -28,12 +28,12 @@ const (
 	Window       = -0x80000000 // 0xffffffff80000000
 	WinPrivate   = 0x01000
 	WinStack     = 0x04000
-	WinStackTop  = 0x14000
+	WinStackTop  = 0x06000
 	WinISTDF     = 0x16000
 	WinISTNMI    = 0x1a000
 	WinISTMC     = 0x1e000
 	WinISTDB     = 0x22000
-	WinISTSize   = 0x2000
+	WinISTSize   = 0x1000
 	WinSlot      = 0x30000
 	WinSpace     = 0x35000
 	WinPT        = 0x37000
@@ -145,11 +145,11 @@ const (
 	EvTurn
 )
 
-// Slot layout in its four pages.
+// Slot layout in its two pages.
 const (
-	SlotPages  = 4
+	SlotPages  = 2
 	SlotFPU    = 0x1000
-	SlotFPUMax = 0x3000
+	SlotFPUMax = 0x1000
 )
 
 // Slot is struct apk_slot.
@@ -355,7 +355,7 @@ type HomeStat struct {
 
 // The log.
 const (
-	LogRecords = 127
+	LogRecords = 31
 	LogText    = 104
 
 	LogInfo  = 0

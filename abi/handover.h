@@ -39,21 +39,21 @@ typedef uint64_t u64;
  * mapped: the holes around stacks are guard pages.
  */
 #define APK_WINDOW	0xffffffff80000000	/* 2 MiB */
-#define APK_WIN_PRIVATE	0x01000	/* 2 pages RW: the application kernel's own, zero at start */
-#define APK_WIN_STACK	0x04000	/* 16 pages RW: trap stack, top at ..._STACK_TOP */
-#define APK_WIN_STACK_TOP 0x14000
-#define APK_WIN_IST_DF	0x16000	/* 2 pages RW: double fault, and the fatal path */
-#define APK_WIN_IST_NMI	0x1a000	/* 2 pages RW */
-#define APK_WIN_IST_MC	0x1e000	/* 2 pages RW */
-#define APK_WIN_IST_DB	0x22000	/* 2 pages RW */
-#define APK_WIN_IST_SIZE 0x2000
-#define APK_WIN_SLOT	0x30000	/* 4 pages RW, entries written by the CPU: the running thread's slot */
+#define APK_WIN_PRIVATE	0x01000	/* 1 page RW: the application kernel's own, zero at start */
+#define APK_WIN_STACK	0x04000	/* 2 pages RW: trap stack, top at ..._STACK_TOP */
+#define APK_WIN_STACK_TOP 0x06000
+#define APK_WIN_IST_DF	0x16000	/* 1 page RW: double fault, and the fatal path */
+#define APK_WIN_IST_NMI	0x1a000	/* 1 page RW */
+#define APK_WIN_IST_MC	0x1e000	/* 1 page RW */
+#define APK_WIN_IST_DB	0x22000	/* 1 page RW */
+#define APK_WIN_IST_SIZE 0x1000
+#define APK_WIN_SLOT	0x30000	/* 2 pages RW, entries written by the CPU: the running thread's slot */
 #define APK_WIN_SPACE	0x35000	/* 1 page RO, entry written by the CPU: struct apk_space */
 #define APK_WIN_PT	0x37000	/* 1 page RW: the window's own page table */
 #define APK_WIN_TOP	0x39000	/* 1 page RW: this CPU's user top-level table */
 #define APK_WIN_CPU	0x3b000	/* 1 page RW: struct apk_cpu */
 #define APK_WIN_STAT	0x3d000	/* 1 page RW: struct apk_stat */
-#define APK_WIN_LOG	0x40000	/* 4 pages RW: struct apk_log */
+#define APK_WIN_LOG	0x40000	/* 1 page RW: struct apk_log */
 #define APK_WIN_GLOBAL	0x80000	/* RW: struct apk_global, 1 MiB at the most */
 #define APK_WIN_GLOBAL_MAX 0x100000
 #define APK_WIN_APIC	0x1ff000 /* 1 page RW, uncached: local APIC, xAPIC mode only */
@@ -147,14 +147,14 @@ enum apk_event {
 };
 
 /*
- * A slot: what a visiting thread carries. Four physically contiguous pages:
+ * A slot: what a visiting thread carries. Two physically contiguous pages:
  * this structure, then from APK_SLOT_FPU the XSAVE area (standard format).
  * Home owns all of it in states HOME and EVENT, the CPU in state AWAY, nobody
  * writes in state READY.
  */
-#define APK_SLOT_PAGES	4
+#define APK_SLOT_PAGES	2
 #define APK_SLOT_FPU	0x1000
-#define APK_SLOT_FPU_MAX 0x3000
+#define APK_SLOT_FPU_MAX 0x1000
 
 struct apk_slot {
 	struct apk_regs regs;
@@ -395,7 +395,7 @@ struct apk_home_stat {
  * The log of one CPU: a ring of fixed records, overwritten when full. The
  * writer sets seq to 0, fills the record, then sets seq to its number (from 1).
  */
-#define APK_LOG_RECORDS	127
+#define APK_LOG_RECORDS	31
 #define APK_LOG_TEXT	104
 
 enum apk_log_level { APK_LOG_INFO, APK_LOG_WARN, APK_LOG_FATAL };

@@ -52,5 +52,5 @@ const (
 const (
 	MapHome     = 0
 	MapCPU      = 1 // first page of application CPU 0
-	MapCPUPages = 5 // one of Stat, four of Log
+	MapCPUPages = 2 // one of Stat, one of Log
 )

@@ -44,6 +44,25 @@ static int check_idle(void)
 	return 0;
 }
 
+/*
+ * The standard format's size of all state that a visiting thread may have: Intel SDM
+ * volume 1, section 13.2. Whoever uses dynamic state stays home.
+ */
+static u32 xsave_size(void)
+{
+	u64 features = xgetbv(XCR_XFEATURE_ENABLED_MASK) & ~(u64)XFEATURE_MASK_USER_DYNAMIC;
+	u32 size = FXSAVE_SIZE + XSAVE_HDR_SIZE, bytes, offset, flags, unused;
+	unsigned int i;
+
+	for (i = FIRST_EXTENDED_XFEATURE; i < 63; i++) {
+		if (!(features >> i & 1))
+			continue;
+		cpuid_count(XSTATE_CPUID, i, &bytes, &offset, &flags, &unused);
+		size = max(size, offset + bytes);
+	}
+	return size;
+}
+
 /* Why apkern cannot work on this machine; NULL: it can. */
 static const char *platform_fault(void)
 {
@@ -61,6 +80,8 @@ static const char *platform_fault(void)
 		return "the processor has no FSGSBASE, or it is off: boot without nofsgsbase";
 	if (!(__read_cr4() & X86_CR4_OSXSAVE))
 		return "Linux does not use XSAVE: boot without noxsave, on a processor whose XSAVE it accepts";
+	if (xsave_size() > APK_SLOT_FPU_MAX)
+		return "the processor has more extended state than a slot holds: not supported";
 	if (!boot_cpu_has(X86_FEATURE_TSC))
 		return "there is no time-stamp counter: boot without notsc";
 	return NULL;

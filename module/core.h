@@ -125,6 +125,7 @@ static inline void acpu_ipi(struct acpu *a, u32 vector)
 /* image.c: the application kernel's image and its pages. */
 int image_init(void);
 void image_exit(void);
+size_t image_size(void);	/* in bytes, of its pages and tables */
 u64 image_entry(void);
 
 /* memory.c: page tables, the window, the global region, slots. Process context unless said. */
@@ -132,6 +133,7 @@ int memory_init(void);	/* allocates apk_global, apk_home */
 void memory_exit(void);
 int memory_cpu_init(struct acpu *a);	/* a->cfg, stat and log, once; then all as zero as at a start, but stat and log */
 void memory_cpu_exit(struct acpu *a);
+size_t memory_cpu_size(const struct acpu *a);	/* in bytes, of tables and pages; any context */
 int memory_identity(struct acpu *a, phys_addr_t page, bool on);	/* identity-maps the trampoline page in idle_top */
 /* Slots: -ENOSPC when all, or current's user's share, are taken. Sets head.phys; state HOME. Task context. */
 int slot_alloc(unsigned int *index);
@@ -139,6 +141,7 @@ bool slot_paid(unsigned int index);	/* current's own: is it of its user's share?
 void slot_free(unsigned int index);	/* state must be HOME; any context that may take a spin lock */
 struct apk_slot *slot_get(unsigned int index);	/* its page in home's address space */
 unsigned int slots_used(void);
+size_t slots_size(void);		/* in bytes, of all that were ever used; any context */
 
 /* doorbell.c: the interrupt by which application CPUs call Linux. */
 int doorbell_init(void);		/* publishes global->bell_apicid and bell_vector */
@@ -196,6 +199,7 @@ int thread_init(void);
 void thread_exit(void);
 int thread_adopt(const struct apkern_adopt *a, bool at_exec);	/* current; may sleep */
 unsigned int thread_count(void);
+size_t threads_size(void);		/* in bytes, of their records; any context */
 void thread_wake(unsigned int slot);	/* doorbell: hard interrupt context */
 void thread_wake_all(void);		/* a CPU failed: look again; any context */
 void thread_cpus_changed(void);		/* where threads may be has changed: all come home and leave again; any context */

@@ -9,7 +9,7 @@
 #include "compat.h"
 #include "core.h"
 
-#define PAGES_PER_CPU	5	/* statistics, and four of log */
+#define PAGES_PER_CPU	2	/* statistics and log */
 
 static long ioctl_adopt(const void __user *arg, bool at_exec)
 {
@@ -92,7 +92,7 @@ static void *mapped_page(unsigned long n)
 	/* Pairs with the store in memory_cpu_init(): log comes before. */
 	stat = virt_load_acquire(&a->stat);
 	n %= PAGES_PER_CPU;
-	return stat && n ? (void *)a->log + (n - 1) * PAGE_SIZE : stat;
+	return stat && n ? a->log : stat;
 }
 
 static int dev_mmap(struct file *file, struct vm_area_struct *vma)

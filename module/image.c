@@ -164,6 +164,19 @@ void image_exit(void)
 	}
 }
 
+size_t image_size(void)
+{
+	unsigned int t, i;
+	size_t n = 0;
+
+	for (t = 0; t < TABLES; t++) {
+		n += tables[t] ? PAGE_SIZE : 0;
+		for (i = 0; tables[t] && i < PT_ENTRIES; i++)
+			n += tables[t][i] ? PAGE_SIZE : 0;
+	}
+	return n;
+}
+
 void image_map(u64 *pmd)
 {
 	unsigned int t;

@@ -18,7 +18,7 @@
 #include "compat.h"
 #include "platform.h"
 
-#define PAGES_MAX	64	/* tables and window pages of one CPU */
+#define PAGES_MAX	16	/* tables and window pages of one CPU */
 #define UPPER_ENTRY	511	/* of every table on the way to the window */
 
 struct acpu_pages {
@@ -44,7 +44,7 @@ int memory_init(void)
 	BUILD_BUG_ON(sizeof(struct apk_cpu) > PAGE_SIZE);
 	BUILD_BUG_ON(sizeof(struct apk_stat) > PAGE_SIZE);
 	BUILD_BUG_ON(sizeof(struct apk_home_stat) > PAGE_SIZE);
-	BUILD_BUG_ON(sizeof(struct apk_log) > 4 * PAGE_SIZE);
+	BUILD_BUG_ON(sizeof(struct apk_log) > PAGE_SIZE);
 	BUILD_BUG_ON(sizeof(struct apk_global) > APK_WIN_GLOBAL_MAX);
 
 	apk_home = (void *)get_zeroed_page(GFP_KERNEL);
@@ -149,7 +149,7 @@ static int build_tables(struct acpu_pages *p)
 }
 
 static const struct { u64 offset; unsigned int pages; } private_areas[] = {
-	{ APK_WIN_PRIVATE, 2 },
+	{ APK_WIN_PRIVATE, 1 },
 	{ APK_WIN_STACK, (APK_WIN_STACK_TOP - APK_WIN_STACK) >> PAGE_SHIFT },
 	{ APK_WIN_IST_DF, APK_WIN_IST_SIZE >> PAGE_SHIFT },
 	{ APK_WIN_IST_NMI, APK_WIN_IST_SIZE >> PAGE_SHIFT },
@@ -177,12 +177,9 @@ static int map_shared(struct acpu_pages *p)
 
 	p->cfg = map_new(p, APK_WIN_CPU, 1);
 	p->stat = map_new(p, APK_WIN_STAT, 1);
-	p->log = alloc_pages_exact(sizeof(*p->log), GFP_KERNEL | __GFP_ZERO);
+	p->log = map_new(p, APK_WIN_LOG, 1);
 	if (!p->cfg || !p->stat || !p->log)
 		return -ENOMEM;
-	for (i = 0; i < count_pages(sizeof(*p->log)); i++)
-		map(p, APK_WIN_LOG + i * PAGE_SIZE, virt_to_phys(p->log) + i * PAGE_SIZE,
-		    PT_WRITE | PT_GLOBAL);
 	for (i = 0; i < count_pages(sizeof(*apk_global)); i++)
 		map(p, APK_WIN_GLOBAL + i * PAGE_SIZE,
 		    PFN_PHYS(vmalloc_to_pfn((void *)apk_global + i * PAGE_SIZE)),
@@ -199,8 +196,6 @@ static void free_pages_of(struct acpu_pages *p)
 {
 	unsigned int i;
 
-	if (p->log)
-		free_pages_exact(p->log, sizeof(*p->log));
 	for (i = 0; i < p->count; i++)
 		free_page((unsigned long)p->page[i]);
 	kfree(p);
@@ -264,6 +259,11 @@ int memory_cpu_init(struct acpu *a)
 	a->cfg->idle_top = virt_to_phys(a->pages->idle_top);
 	a->cfg->user_top = virt_to_phys(a->pages->user_top);
 	return 0;
+}
+
+size_t memory_cpu_size(const struct acpu *a)
+{
+	return a->pages ? sizeof(*a->pages) + a->pages->count * PAGE_SIZE : 0;
 }
 
 /* The CPU must be in INIT, or never have been started: it walks these tables. */

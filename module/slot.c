@@ -149,6 +149,16 @@ struct apk_slot *slot_get(unsigned int index)
 	return pages[index];
 }
 
+size_t slots_size(void)
+{
+	unsigned int i;
+	size_t n = 0;
+
+	for (i = 0; i < APK_MAX_SLOTS; i++)
+		n += READ_ONCE(pages[i]) ? SLOT_SIZE : 0;
+	return n;
+}
+
 unsigned int slots_used(void)
 {
 	return READ_ONCE(count);

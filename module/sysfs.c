@@ -14,6 +14,7 @@
 #include <linux/bitmap.h>
 #include <linux/cpumask.h>
 #include <linux/kobject.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 #include "compat.h"
@@ -109,6 +110,34 @@ CHANGE(add, ELASTIC_ADD);
 CHANGE(remove, ELASTIC_REMOVE);
 CHANGE(reset, ELASTIC_RESET);
 
+/*
+ * What all of it takes, in bytes: what is there once (beside the module itself, whose size
+ * Linux shows), the pages of CPUs, and records and slots of threads.
+ */
+static ssize_t memory_shared_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%zu\n", image_size() + PAGE_ALIGN(sizeof(*apk_global)) +
+			  PAGE_SIZE + apk_nr_cpus * sizeof(*apk_cpus));
+}
+
+static ssize_t memory_cpus_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	unsigned int i;
+	size_t n = 0;
+
+	for (i = 0; i < apk_nr_cpus; i++)
+		n += memory_cpu_size(&apk_cpus[i]);
+	return sysfs_emit(buf, "%zu\n", n);
+}
+
+static ssize_t memory_threads_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%zu\n", threads_size() + slots_size());
+}
+
+static struct kobj_attribute memory_shared_attr = __ATTR_RO(memory_shared);
+static struct kobj_attribute memory_cpus_attr = __ATTR_RO(memory_cpus);
+static struct kobj_attribute memory_threads_attr = __ATTR_RO(memory_threads);
 static struct kobj_attribute version_attr = __ATTR_RO(version);
 static struct kobj_attribute build_id_attr = __ATTR_RO(build_id);
 static struct kobj_attribute cpus_attr = __ATTR_RO(cpus);
@@ -120,7 +149,8 @@ static struct kobj_attribute slots_attr = __ATTR_RO(slots);
 static struct attribute *top_attrs[] = {
 	&version_attr.attr, &build_id_attr.attr, &cpus_attr.attr, &possible_attr.attr,
 	&home_cpus_attr.attr, &threads_attr.attr, &slots_attr.attr, &add_attr.attr,
-	&remove_attr.attr, &reset_attr.attr, NULL,
+	&remove_attr.attr, &reset_attr.attr, &memory_shared_attr.attr,
+	&memory_cpus_attr.attr, &memory_threads_attr.attr, NULL,
 };
 
 static ssize_t home_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)

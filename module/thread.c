@@ -352,6 +352,12 @@ unsigned int thread_count(void)
 	return atomic_read(&adopted);
 }
 
+/* The spare ones, too. */
+size_t threads_size(void)
+{
+	return (thread_count() + READ_ONCE(spares)) * sizeof(struct thread);
+}
+
 void thread_wake(unsigned int slot)
 {
 	struct thread *t;

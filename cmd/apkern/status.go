@@ -38,8 +38,10 @@ func statusCommand() *cobra.Command {
 }
 
 func writeStatus(w io.Writer, st client.Status) error {
-	fmt.Fprintf(w, "home CPUs %s, adopted threads %d, slots in use %d\n\n",
+	fmt.Fprintf(w, "home CPUs %s, adopted threads %d, slots in use %d\n",
 		cpulist.Format(st.Home), st.Threads, st.Slots)
+	fmt.Fprintf(w, "memory: %d KiB shared, %d KiB of CPUs, %d KiB of threads\n\n",
+		kib(st.Memory.Shared), kib(st.Memory.CPUs), kib(st.Memory.Threads))
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "CPU\tAPIC id\tstate\tthread\twaiting\trun\tsyscall\tfault\tbell\t  command")
 	for _, c := range st.CPUs {
@@ -60,6 +62,9 @@ func writeStatus(w io.Writer, st client.Status) error {
 	}
 	return nil
 }
+
+// kib is a number of bytes in KiB, rounded up.
+func kib(bytes int) int { return (bytes + 1023) / 1024 }
 
 func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)

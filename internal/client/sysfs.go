@@ -38,10 +38,18 @@ type CPU struct {
 
 // Status is the state of the module.
 type Status struct {
-	Home    []int `json:"home_cpus"` // Linux's own CPUs
-	Threads int   `json:"threads"`   // adopted
-	Slots   int   `json:"slots"`     // in use
-	CPUs    []CPU `json:"cpus"`      // by number
+	Home    []int    `json:"home_cpus"` // Linux's own CPUs
+	Threads int      `json:"threads"`   // adopted
+	Slots   int      `json:"slots"`     // in use
+	Memory  Memories `json:"memory"`
+	CPUs    []CPU    `json:"cpus"` // by number
+}
+
+// Memories is what the module has allocated, in bytes.
+type Memories struct {
+	Shared  int `json:"shared"`  // once: the application kernel, what all CPUs share
+	CPUs    int `json:"cpus"`    // pages and tables of application CPUs
+	Threads int `json:"threads"` // records and slots of adopted threads, those kept for new ones included
 }
 
 // Status reads all of it. The files are read one after the other while threads
@@ -69,7 +77,10 @@ func (s Sysfs) status() (Status, error) {
 		Home:    r.cpus("home_cpus"),
 		Threads: r.number("threads"),
 		Slots:   r.number("slots"),
-		CPUs:    []CPU{},
+		Memory: Memories{
+			Shared: r.number("memory_shared"), CPUs: r.number("memory_cpus"), Threads: r.number("memory_threads"),
+		},
+		CPUs: []CPU{},
 	}
 	for _, n := range r.cpus("cpus") {
 		c := r.cpu(n)

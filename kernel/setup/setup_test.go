@@ -37,12 +37,12 @@ func TestTSS(t *testing.T) {
 	var tss [window.TSSWords]uint32
 	fillTSS(&tss)
 	stack := func(word int) uint64 { return uint64(tss[word+1])<<32 | uint64(tss[word]) }
-	if got := stack(1); got != 0xffffffff80014000 {
+	if got := stack(1); got != 0xffffffff80006000 {
 		t.Errorf("RSP0 = %#x", got)
 	}
 	for ist, want := range map[int]uint64{
-		istDoubleFault: 0xffffffff80018000, istNMI: 0xffffffff8001c000,
-		istMachineCheck: 0xffffffff80020000, istDebug: 0xffffffff80024000,
+		istDoubleFault: 0xffffffff80017000, istNMI: 0xffffffff8001b000,
+		istMachineCheck: 0xffffffff8001f000, istDebug: 0xffffffff80023000,
 	} {
 		if got := stack(7 + 2*ist); got != want {
 			t.Errorf("IST%d = %#x, want %#x", ist, got, want)

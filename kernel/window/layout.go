@@ -97,9 +97,9 @@ const (
 	UserFrameOff = abi.WinStackTop - FrameSize
 )
 
-// Two pages are mapped for Private, and traps rely on an aligned frame.
+// One page is mapped for Private, and traps rely on an aligned frame.
 const (
-	_ = 2*abi.PageSize - unsafe.Sizeof(Private{})
+	_ = abi.PageSize - unsafe.Sizeof(Private{})
 	_ = -(FrameSize % 16)
 )
 

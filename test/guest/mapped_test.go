@@ -64,19 +64,19 @@ var areas = []struct {
 	offset, pages int
 	write         bool
 }{
-	{"private state", abi.WinPrivate, 2, true},
+	{"private state", abi.WinPrivate, 1, true},
 	{"trap stack", abi.WinStack, (abi.WinStackTop - abi.WinStack) / abi.PageSize, true},
-	{"double fault stack", abi.WinISTDF, 2, true},
-	{"NMI stack", abi.WinISTNMI, 2, true},
-	{"machine check stack", abi.WinISTMC, 2, true},
-	{"debug stack", abi.WinISTDB, 2, true},
+	{"double fault stack", abi.WinISTDF, 1, true},
+	{"NMI stack", abi.WinISTNMI, 1, true},
+	{"machine check stack", abi.WinISTMC, 1, true},
+	{"debug stack", abi.WinISTDB, 1, true},
 	{"slot", abi.WinSlot, abi.SlotPages, true},
 	{"space", abi.WinSpace, 1, false},
 	{"window's table", abi.WinPT, 1, true},
 	{"user top", abi.WinTop, 1, true},
 	{"configuration", abi.WinCPU, 1, true},
 	{"counters", abi.WinStat, 1, true},
-	{"log", abi.WinLog, 4, true},
+	{"log", abi.WinLog, 1, true},
 	{"global region", abi.WinGlobal, abi.WinGlobalMax / abi.PageSize, true},
 	{"local APIC", abi.WinAPIC, 1, true},
 }
