@@ -264,7 +264,8 @@ type Global struct {
 	SliceCycles uint64
 	Held        uint64
 	Level       uint64
-	_           uint64
+	Words       uint32
+	_           uint32
 	Ready       [MaxSlots / 64]uint64
 	Head        [MaxSlots]Head
 	CPU         [MaxCPUs]CPUHead

@@ -271,7 +271,8 @@ struct apk_global {
 	 */
 	u64 held;
 	u64 level;		/* the highest level of a CPU: see docs/scheduling.md; CPUs raise it by compare-and-swap */
-	u64 pad;
+	u32 words;		/* of ready, how many can hold a bit: home raises it before a slot is first used */
+	u32 pad;
 	/*
 	 * Bit: that slot may be READY. Who makes it ready sets the bit first, who takes it out
 	 * of READY clears it afterwards; both locked.

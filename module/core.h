@@ -161,6 +161,7 @@ void space_put(struct space *s);	/* may be atomic; unloads it everywhere before 
 void space_barrier(struct mm_struct *mm);
 void space_barrier_registered(int state);
 void space_sync(struct space *s);	/* copy the top-level entries afresh; any context */
+void space_reveal(struct space *s, u64 address);	/* the one of a user address; any context */
 void space_quiesce(void);	/* every application CPU has since left what it was doing in ring 0; any context */
 /*
  * From the first to the last no application CPU touches user memory, of any

@@ -63,16 +63,16 @@ static bool own_descriptors(void)
 {
 	const struct desc_struct *tls = current->thread.tls_array;
 	unsigned int i;
+	u64 any = 0;
 
 #ifdef CONFIG_MODIFY_LDT_SYSCALL
 	if (READ_ONCE(current->mm->context.ldt))
 		return true;
 #endif
-	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++) {
-		if (memchr_inv(&tls[i], 0, sizeof(tls[i])))
-			return true;
-	}
-	return false;
+	BUILD_BUG_ON(sizeof(*tls) != sizeof(any));
+	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++)
+		any |= *(const u64 *)&tls[i];
+	return any;
 }
 
 /* The live selectors: thread.fsindex and gsindex are those of the last switch. */

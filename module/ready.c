@@ -37,7 +37,7 @@ unsigned int ready_next(unsigned int slot)
 {
 	u64 left;
 
-	while (slot < APK_MAX_SLOTS) {
+	while (slot < READ_ONCE(apk_global->words) * 64) {
 		left = READ_ONCE(*word_of(slot)) >> (slot % 64);
 		if (!left) {
 			slot = round_down(slot, 64) + 64;
@@ -45,10 +45,10 @@ unsigned int ready_next(unsigned int slot)
 		}
 		slot += __builtin_ctzll(left);
 		if (READ_ONCE(apk_global->head[slot].state) == APK_READY)
-			break;
+			return slot;
 		slot++;
 	}
-	return slot;
+	return APK_MAX_SLOTS;
 }
 
 unsigned int ready_count(unsigned int cpu)

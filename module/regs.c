@@ -188,14 +188,20 @@ void rseq_lend(struct apk_slot *s, unsigned int linux_cpu)
 #endif
 }
 
-/* On every homecoming: Linux writes the number of the CPU it runs on, and aborts a sequence begun away. */
+/*
+ * On every homecoming: Linux writes the number of the CPU it runs on, and aborts a
+ * sequence begun away. It does so after the task work that calls this, in the same
+ * round of the exit loop (resume_user_mode_work()), or in the round for which
+ * TIF_NOTIFY_RESUME is still set: the event alone is noted, as rseq_preempt() would,
+ * and no further round asked for.
+ */
 void rseq_return(void)
 {
 #ifdef CONFIG_RSEQ
 	if (!current->rseq)
 		return;
 	preempt_disable();
-	rseq_preempt(current);
+	__set_bit(RSEQ_EVENT_PREEMPT_BIT, &current->rseq_event_mask);
 	preempt_enable();
 #endif
 }

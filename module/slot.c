@@ -117,6 +117,16 @@ void slot_free(unsigned int index)
 	raw_spin_unlock_irqrestore(&lock, flags);
 }
 
+/* Who looks for ready threads looks no further than slots are in use, or were. Grows only. */
+static void words_up_to(unsigned int slot)
+{
+	u32 want = slot / 64 + 1, have = READ_ONCE(apk_global->words);
+
+	while (have < want && !__atomic_compare_exchange_n(&apk_global->words, &have, want, false,
+							   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		;
+}
+
 /* Physically contiguous, and zero. */
 static int prepare(unsigned int i)
 {
@@ -129,6 +139,7 @@ static int prepare(unsigned int i)
 	memset(h, 0, sizeof(*h));
 	h->last = APK_MAX_CPUS;		/* none: another thread's traces may be on the first */
 	h->phys = virt_to_phys(pages[i]);
+	words_up_to(i);
 	return 0;
 }
 

@@ -70,31 +70,59 @@ u64 space_phys(struct space *s)
 	return virt_to_phys(s->page);
 }
 
+/* Under its lock. True: the CPUs are to copy it afresh. */
+static bool sync_entry(struct space *s, const u64 *top, unsigned int i)
+{
+	/* Page table isolation sets NX in the top level of a table the kernel runs on. */
+	u64 entry = READ_ONCE(top[i]) & ~ENTRY_NX;
+
+	if (s->page->top[i] == entry)
+		return false;
+	WRITE_ONCE(s->page->top[i], entry);
+	return true;
+}
+
+static void changed_top(struct space *s)
+{
+	virt_store_release(&s->page->generation, s->page->generation + 1);
+}
+
 static void sync_top(struct space *s, struct mm_struct *mm)
 {
 	const u64 *top = (const u64 *)mm->pgd;
 	unsigned long flags;
 	bool changed = false;
 	unsigned int i;
-	u64 entry;
 
 	raw_spin_lock_irqsave(&s->lock, flags);
-	for (i = 0; i < APK_TOP_USER; i++) {
-		/* Page table isolation sets NX in the top level of a table the kernel runs on. */
-		entry = READ_ONCE(top[i]) & ~ENTRY_NX;
-		if (s->page->top[i] != entry) {
-			WRITE_ONCE(s->page->top[i], entry);
-			changed = true;
-		}
-	}
+	for (i = 0; i < APK_TOP_USER; i++)
+		changed |= sync_entry(s, top, i);
 	if (changed)
-		virt_store_release(&s->page->generation, s->page->generation + 1);
+		changed_top(s);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 }
 
+/*
+ * What Linux takes out of the table is shown before the flush that it asks for
+ * (notifier_invalidate()). What it puts in is not told: a CPU that misses it
+ * faults, and is shown it then.
+ */
 void space_sync(struct space *s)
 {
 	sync_top(s, s->notifier.mm);
+}
+
+void space_reveal(struct space *s, u64 address)
+{
+	unsigned int i = pgd_index(address);
+	unsigned long flags;
+
+	if (i >= APK_TOP_USER)
+		return;
+	raw_spin_lock_irqsave(&s->lock, flags);
+	if (sync_entry(s, (const u64 *)s->notifier.mm->pgd, i))
+		changed_top(s);
+	raw_spin_unlock_irqrestore(&s->lock, flags);
 }
 
 static void interrupt(struct acpu *a)
@@ -293,7 +321,7 @@ static void notifier_release(struct mmu_notifier *n, struct mm_struct *mm)
 
 	raw_spin_lock_irqsave(&s->lock, flags);
 	memset(s->page->top, 0, sizeof(s->page->top));
-	virt_store_release(&s->page->generation, s->page->generation + 1);
+	changed_top(s);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 	flush(s->page->id);
 }

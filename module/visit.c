@@ -236,7 +236,6 @@ static bool send(struct visit *v)
 	rseq_lend(v->s, expected->linux_cpu);
 	WRITE_ONCE(v->t->invited, false);
 	__atomic_store_n(&v->h->recall, 0, __ATOMIC_SEQ_CST);
-	space_sync(v->t->space);
 	trace_apkern_visit(v->t->slot, expected->linux_cpu, v->s->regs.rip);
 	v->up = acpu_up();
 	/* Who moved it, and has waited for RCU readers, finds it ready or it is not sent. */
@@ -263,6 +262,7 @@ static bool bind_space(struct thread *t)
 	if (IS_ERR(space))
 		return false;
 	t->space = space;
+	space_sync(space);
 	return true;
 }
 
@@ -356,6 +356,7 @@ static bool away(struct visit *v)
 		}
 		apk_count(APK_H_FAULT_SERVED);
 		trace_apkern_fault(v->t->slot, v->s->cr2, v->s->regs.rip, v->s->regs.err, true);
+		space_reveal(v->t->space, v->s->cr2);
 		if (!send(v))
 			return true;
 	}
@@ -409,6 +410,9 @@ static int visit(struct thread *t, struct pt_regs *regs)
 	v.cycles = v.s->cycles;
 	v.s->space_id = space_id(t->space);
 	v.s->space_phys = space_phys(t->space);
+	/* After a call nothing can be missing that a fault would not ask for: space_sync(). */
+	if (v.s->event != APK_EV_SYSCALL)
+		space_sync(t->space);
 	v.s->event = APK_EV_NONE;
 	turn_end(t);
 	regs_save(v.s, regs);

@@ -266,6 +266,27 @@ func TestNothingOfOthersIsMapped(t *testing.T) {
 	if window.Slot() != &next.Slot {
 		t.Error("the slot of the thread before is still mapped")
 	}
+	expectNothing(t, m, secret)
+}
+
+// The same for a thread that has the slot of one that ended.
+func TestNothingIsInherited(t *testing.T) {
+	const secret = 0x5ec4e75ec4e75ec4
+	m, p, h := machine()
+	Loop()
+	for i := range m.Frame.XMM {
+		m.Frame.XMM[i] = [2]uint64{secret, secret}
+	}
+	slot.Save()
+	slot.Post(abi.EvSyscall)
+	p.Slot.Regs, h.Last = abi.Regs{}, abi.MaxCPUs
+	sched.Enqueue(3)
+	Loop()
+	expectNothing(t, m, secret)
+}
+
+func expectNothing(t *testing.T, m *window.Sim, secret uint64) {
+	t.Helper()
 	for what, b := range map[string][]byte{
 		"private state": bytesOf(&m.Private), "trap stack": bytesOf(&m.Frame), "debug stack": bytesOf(&m.Debug),
 		"configuration": bytesOf(&m.Config), "counters": bytesOf(&m.Stat), "log": bytesOf(&m.Log),

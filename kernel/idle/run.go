@@ -52,11 +52,8 @@ func load() uint32 {
 	s := window.Slot()
 	switchOwner(s)
 	space.Load(s)
-	if event := admit.Look(); event != abi.EvNone {
+	if event := prepareRSEQ(s); event != abi.EvNone {
 		return event
-	}
-	if !prepareRSEQ(s) {
-		return abi.EvRSEQ
 	}
 	setSpecCtrl(s.SpecCtrl)
 	if !slot.Load() {

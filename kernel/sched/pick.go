@@ -23,7 +23,29 @@ func Idle() { raise(atomic.LoadUint64(&window.Global().Level)) }
 // to the CPU where it last ran if that polls too, for a moment: its address space
 // is probably loaded there.
 func Next() (Choice, bool) {
+	if empty() {
+		return Choice{}, false
+	}
+	if c, ok := returned(); ok {
+		return c, true
+	}
 	return choose(0, true)
+}
+
+// returned is what choose comes to in the commonest case: the only ready thread is
+// one that ran here, and came back before it could be overdue.
+func returned() (Choice, bool) {
+	self := window.Config().Index
+	slot, ok := only()
+	if !ok {
+		return Choice{}, false
+	}
+	h := window.Head(slot)
+	if atomic.LoadUint32(&h.State) != abi.Ready || atomic.LoadUint32(&h.Last) != self || !MayRun(slot, self) ||
+		wait(h, cpu.ReadTSC()) > overdueSlices*slice() {
+		return Choice{}, false
+	}
+	return Choice{Slot: slot, vruntime: effective(h)}, true
 }
 
 // longest bounds a wait, so that its product with a weight fits in 64 bits.

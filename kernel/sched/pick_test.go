@@ -11,6 +11,7 @@ import (
 	"apkern/abi"
 	"apkern/kernel/cpu"
 	"apkern/kernel/window"
+	"pgregory.net/rapid"
 )
 
 const icr = cpu.MSRX2APIC + 0x30
@@ -25,6 +26,43 @@ func machine(cpus int) *window.Sim {
 		m.AddSlot(i)
 	}
 	return m
+}
+
+// The short way to the only ready thread chooses as the long one does.
+func TestReturned(t *testing.T) {
+	short := 0
+	rapid.Check(t, func(t *rapid.T) {
+		m := machine(2)
+		m.Global.Words = rapid.SampledFrom([]uint32{1, 1, 2, 16}).Draw(t, "words")
+		m.Private.Level = rapid.Uint64Range(0, 1<<20).Draw(t, "level")
+		m.Global.CPU[1].State = rapid.SampledFrom([]uint32{abi.CPUPoll, abi.CPURun}).Draw(t, "state")
+		for range rapid.IntRange(0, 2).Draw(t, "threads") {
+			i := rapid.Uint32Range(0, 7).Draw(t, "slot")
+			Enqueue(i)
+			h := &m.Global.Head[i]
+			h.Last = rapid.Uint32Range(0, 1).Draw(t, "last")
+			h.Fresh = rapid.Uint32Range(0, 1).Draw(t, "fresh")
+			h.VRuntime = rapid.Uint64Range(0, 1<<20).Draw(t, "ran")
+			h.Queued -= rapid.Uint64Range(0, 8000).Draw(t, "waited")
+			if rapid.Bool().Draw(t, "barred") {
+				h.CPUs[0] &^= 1
+			}
+			if rapid.Bool().Draw(t, "gone") {
+				h.State = abi.Home
+			}
+		}
+		c, ok := returned()
+		if !ok {
+			return
+		}
+		short++
+		if want, found := choose(0, true); !found || c != want {
+			t.Errorf("it chose %+v, right is %+v, %v", c, want, found)
+		}
+	})
+	if short == 0 {
+		t.Error("the short way was never taken")
+	}
 }
 
 func TestNext(t *testing.T) {

@@ -43,6 +43,40 @@ func place(slot uint32) (word *uint64, bit uint64) {
 	return &ready[slot/64%uint32(len(ready))], 1 << (slot % 64)
 }
 
+// words returns how many words of the set can hold a bit.
+func words() uint32 {
+	g := window.Global()
+	return min(atomic.LoadUint32(&g.Words), uint32(len(g.Ready)))
+}
+
+// only returns the one thread that is in the set, which may not be ready any
+// more. False: there is none, or more than one.
+func only() (slot uint32, ok bool) {
+	ready := &window.Global().Ready
+	for i := range words() {
+		left := atomic.LoadUint64(&ready[i%uint32(len(ready))])
+		if left == 0 {
+			continue
+		}
+		if ok || left&(left-1) != 0 {
+			return 0, false
+		}
+		slot, ok = i*64+uint32(bits.TrailingZeros64(left)), true
+	}
+	return slot, ok
+}
+
+// empty says whether nothing is in the set.
+func empty() bool {
+	ready := &window.Global().Ready
+	for i := range words() {
+		if atomic.LoadUint64(&ready[i%uint32(len(ready))]) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // scan goes through the threads that are ready and may run on a CPU.
 type scan struct {
 	cpu  uint32
@@ -56,7 +90,7 @@ func (s *scan) next() (slot uint32, h *abi.Head, ok bool) {
 	ready := &window.Global().Ready
 	for {
 		for s.left == 0 {
-			if s.word == uint32(len(ready)) {
+			if s.word >= words() {
 				return 0, nil, false
 			}
 			s.left = atomic.LoadUint64(&ready[s.word%uint32(len(ready))])
@@ -73,6 +107,9 @@ func (s *scan) next() (slot uint32, h *abi.Head, ok bool) {
 
 // Waiting says whether a thread is ready that may run on this CPU.
 func Waiting() bool {
+	if empty() {
+		return false
+	}
 	s := scan{cpu: window.Config().Index}
 	_, _, ok := s.next()
 	return ok

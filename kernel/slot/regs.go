@@ -31,11 +31,20 @@ func Load() bool {
 	f.Regs.CS, f.Regs.SS = UserCS, UserSS
 	f.Regs.RFlags = s.Regs.RFlags&flagsUser | flagsAlways
 	f.FSBase = s.FSBase
-	forget(f)
+	if !ownFrame() {
+		forget(f)
+		window.GetPrivate().LastFrame = window.Self().Slot
+	}
 	return true
 }
 
-// forget clears what the thread before may have left where the kernel puts
+// ownFrame says whether the frame was this CPU's thread's already. Its slot may
+// have been another thread's, of which home then says that it ran nowhere yet.
+func ownFrame() bool {
+	return window.GetPrivate().LastFrame == window.Self().Slot && Head().Last == window.Config().Index
+}
+
+// forget clears what another thread may have left where the kernel puts
 // registers for a moment: all that is mapped while this one runs is its own. The
 // stacks below the frame never held any.
 func forget(f *window.Frame) {

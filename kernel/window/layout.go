@@ -71,6 +71,7 @@ type Private struct {
 	Failing    uint32 // the fatal path was entered
 	SlotPhys   uint64 // of the slot mapped at WinSlot, 0: none yet
 	LastSlot   uint32 // index + 1 of the last thread that ran here
+	LastFrame  uint32 // index + 1 of the thread whose registers the user frame holds
 	Alone      uint32 // nobody waited since Charged (kernel/sched)
 	Charged    uint64 // TSC up to which the thread is charged, 0: no thread
 	Level      uint64 // virtual run time of those that compete here

@@ -58,6 +58,7 @@ func newSim(cpus int) *Sim {
 	s.Config.IdleTop, s.Config.UserTop = 0x1000, 0x2000
 	s.Config.Features = abi.FX2APIC
 	s.Global.Version = abi.HandoverVersion
+	s.Global.Words = uint32(len(s.Global.Ready))
 	s.Global.CPUs = uint32(cpus)
 	s.Global.BellAPICID, s.Global.BellVector = 0, 0x55
 	s.Private.Self = &s.Global.CPU[0]

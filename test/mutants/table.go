@@ -78,8 +78,14 @@ var table = []mutant{
 		breaks: "top-level entries are copied once, not afresh",
 		guard:  "TestTopEntry",
 		edits: []edit{{"module/space.c",
-			"\traw_spin_lock_irqsave(&s->lock, flags);\n\tfor (i = 0; i < APK_TOP_USER; i++) {\n",
-			"\tif (s->page->generation)\n\t\treturn;\n\traw_spin_lock_irqsave(&s->lock, flags);\n\tfor (i = 0; i < APK_TOP_USER; i++) {\n"}},
+			"\traw_spin_lock_irqsave(&s->lock, flags);\n\tfor (i = 0; i < APK_TOP_USER; i++)\n",
+			"\tif (s->page->generation)\n\t\treturn;\n\traw_spin_lock_irqsave(&s->lock, flags);\n\tfor (i = 0; i < APK_TOP_USER; i++)\n"}},
+	},
+	{
+		name:   "top-entry-not-shown",
+		breaks: "a served fault does not show the CPU the top-level entry it missed",
+		guard:  "TestTopEntry",
+		edits:  []edit{{"module/visit.c", "\t\tspace_reveal(v->t->space, v->s->cr2);\n", ""}},
 	},
 	{
 		name:   "no-fpu-save",
