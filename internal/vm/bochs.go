@@ -23,10 +23,10 @@ type DiskRunner interface {
 	RunDisk(ctx context.Context, d Disk) error
 }
 
-// Bochs is a DiskRunner that is exact where QEMU is fast. It executes CPUs in
+// Bochs is a DiskRunner that counts where QEMU is fast. It executes CPUs in
 // turn, some instructions each, and its clock, the time-stamp counter included,
 // advances by what one CPU executed of such a round: an instruction takes a
-// tick, whatever it does. So the same disk gives the same figures in every run,
+// tick, whatever it does. So figures do not depend on what else the host does,
 // and a machine may have more CPUs than the host.
 //
 // It is single-threaded, and has BIOS and no input. It does not notice a write

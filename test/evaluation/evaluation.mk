@@ -1,4 +1,4 @@
-# The original's evaluation, on a deterministic machine: docs/evaluation.md.
+# The original's evaluation, on an emulator in which an instruction takes a tick: docs/evaluation.md.
 #   CPUS  numbers of CPUs (default "1 2 4 8")
 #   J     machines at a time (default 1), each of which keeps one core busy
 #   EVALUATION  other flags, as -only LU -systems apkern
@@ -19,5 +19,5 @@ evaluation-build: up-kernel smp-kernel build/libstartup.so.1
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags='-s -w' -o build/evaluation/guest ./test/evaluation/guest
 	$(GO) build -o build/evaluation/evaluation ./test/evaluation
 
-evaluation: evaluation-build ## repeat the original's evaluation on a deterministic machine (an hour); CPUS="1 2 3", J=2
+evaluation: evaluation-build ## repeat the original's evaluation in an emulator, an instruction a tick (an hour); CPUS="1 2 3", J=2
 	build/evaluation/evaluation -cpus "$(CPUS)" -j $(J) $(EVALUATION)

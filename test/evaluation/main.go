@@ -1,5 +1,5 @@
 // Command evaluation repeats the evaluation of the original application kernel, on a
-// machine whose figures are the same in every run, and prints both side by side:
+// machine in which an instruction takes a tick, and prints both side by side:
 //
 //	make evaluation
 //	bin/evaluation [-cpus "1 2 4 8"] [-only Getpid,LU] [-systems apkern] [-params poll_us=0] [-j 2]
