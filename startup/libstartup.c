@@ -11,11 +11,12 @@
  * The library is linked to be initialised before all others (-z initfirst), since
  * their constructors may ask how many CPUs there are: OpenMP's does. So it comes
  * before the C library's own, which sets environ: the environment is looked up in
- * what the dynamic linker hands to constructors.
+ * what the dynamic linker hands to constructors. It uses as little as possible of other
+ * libraries, and few pages: what the dynamic linker does for it every program pays.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
+#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -27,9 +28,10 @@
  */
 #define SAID "::"
 
+/* 0, or an error. */
 static int adopt(void)
 {
-	struct apkern_adopt request = {
+	static struct apkern_adopt request = {
 		.size = sizeof(request),
 		.version = APKERN_VERSION,
 	};
@@ -64,40 +66,57 @@ static const char *explain(int error)
 	}
 }
 
-static void append(char *line, const char *text, size_t size)
+static size_t length(const char *text)
 {
-	size_t used = strlen(line);
+	size_t n = 0;
 
-	strncpy(line + used, text, size - used - 1);
+	while (text[n])
+		n++;
+	return n;
 }
 
-/* Where in the environment the variable is; NULL: nowhere. */
+/* Does text begin with that? */
+static bool begins(const char *text, const char *with)
+{
+	while (*with && *text == *with) {
+		text++;
+		with++;
+	}
+	return !*with;
+}
+
+static void append(char *line, const char *text, size_t size)
+{
+	size_t used = length(line);
+
+	while (*text && used + 1 < size)
+		line[used++] = *text++;
+	line[used] = '\0';
+}
+
+/* Where in the environment the variable is, by its name with "="; NULL: nowhere. */
 static char **find(char **envp, const char *name)
 {
-	size_t length = strlen(name);
-
-	for (; *envp; envp++) {
-		if (!strncmp(*envp, name, length) && (*envp)[length] == '=')
-			return envp;
-	}
-	return NULL;
+	while (*envp && !begins(*envp, name))
+		envp++;
+	return *envp ? envp : NULL;
 }
 
 static void say(int error, char **preload)
 {
 	static char marked[4096];
-	size_t length = strlen(*preload);
-	char line[256] = "apkern: running natively: ";
+	static char line[256] = "apkern: running natively: ";
+	size_t old = length(*preload), mark = length(SAID);
 	ssize_t written;
 
-	if (length >= strlen(SAID) && !strcmp(*preload + length - strlen(SAID), SAID))
+	if (old >= mark && begins(*preload + old - mark, SAID))
 		return;
 	append(line, explain(error), sizeof(line));
 	append(line, "\n", sizeof(line));
 	/* One write: lines of several processes do not mix. */
-	written = write(STDERR_FILENO, line, strlen(line));
+	written = write(STDERR_FILENO, line, length(line));
 	(void)written; /* a closed stderr is the user's wish */
-	if (length + sizeof(SAID) > sizeof(marked))
+	if (old + mark >= sizeof(marked))
 		return;
 	append(marked, *preload, sizeof(marked));
 	append(marked, SAID, sizeof(marked));
@@ -106,14 +125,14 @@ static void say(int error, char **preload)
 
 __attribute__((constructor)) static void startup(int argc, char **argv, char **envp)
 {
-	char **opt_out = find(envp, "NOAPPKERN");
-	char **preload = find(envp, "LD_PRELOAD");
+	char **opt_out = find(envp, "NOAPPKERN=");
+	char **preload = find(envp, "LD_PRELOAD=");
 	int saved = errno;
 	int error;
 
 	(void)argc;
 	(void)argv;
-	if (opt_out && strcmp(*opt_out, "NOAPPKERN="))
+	if (opt_out && (*opt_out)[length("NOAPPKERN=")])
 		return;
 	error = adopt();
 	/* Without LD_PRELOAD nobody asked for this program: it is preloaded system-wide. */
