@@ -50,8 +50,8 @@ type Benchmark struct {
 	// Another command for the native side; nil: the same.
 	NativeArgv []string `json:"native_argv,omitempty"`
 	Adoption   Adoption `json:"adoption"`
-	// Policy lets the module's policy decide whether threads stay home: then
-	// they must have left it at all, else nearly all passes must be away.
+	// Policy lets the module's policy decide whether threads stay home: then they
+	// must have been adopted, else nearly all passes must be away.
 	Policy bool     `json:"policy"`
 	Needs  string   `json:"needs,omitempty"`  // a program that must be installed
 	Output []string `json:"output,omitempty"` // files in the scratch directory that must be the same on both sides
@@ -107,15 +107,16 @@ func (e *Environment) Emulator() string {
 type Run struct {
 	Benchmark string             `json:"benchmark"`
 	Side      Side               `json:"side"`
-	Pair      int                `json:"pair"`             // from 0; with Benchmark it names the pair
-	First     bool               `json:"first"`            // of its pair
-	Ops       int64              `json:"ops,omitempty"`    // that the values are means of
-	Values    map[string]float64 `json:"values,omitempty"` // by unit
-	Seen      map[uint64]int64   `json:"seen,omitempty"`   // passes by APIC id
-	Visits    int64              `json:"visits,omitempty"` // that the module counted meanwhile
-	Gaps      []float64          `json:"gaps,omitempty"`   // interruptions, ns
-	Result    string             `json:"result,omitempty"` // must not differ
-	Error     string             `json:"error,omitempty"`  // then the run counts for nothing
+	Pair      int                `json:"pair"`              // from 0; with Benchmark it names the pair
+	First     bool               `json:"first"`             // of its pair
+	Ops       int64              `json:"ops,omitempty"`     // that the values are means of
+	Values    map[string]float64 `json:"values,omitempty"`  // by unit
+	Seen      map[uint64]int64   `json:"seen,omitempty"`    // passes by APIC id
+	Visits    int64              `json:"visits,omitempty"`  // that the module counted meanwhile
+	Threads   int64              `json:"threads,omitempty"` // likewise, that it adopted
+	Gaps      []float64          `json:"gaps,omitempty"`    // interruptions, ns
+	Result    string             `json:"result,omitempty"`  // must not differ
+	Error     string             `json:"error,omitempty"`   // then the run counts for nothing
 }
 
 // Skip is a benchmark that was not run, and why.

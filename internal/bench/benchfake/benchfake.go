@@ -68,7 +68,7 @@ func (m *Machine) Run(ctx context.Context, b *bench.Benchmark, r *bench.Run) (ru
 		return runner.Output{}, errors.New("exit status 1: wrong answer")
 	}
 	value := 1000 + 10*float64(hash(b.Name)%50) + float64(hash(fmt.Sprint(b.Name, r.Pair))%20)
-	apic, visits, result := 0, 0, "same"
+	apic, visits, threads, result := 0, 0, 0, "same"
 	if r.Side == bench.Adopted {
 		value *= 2 + float64(hash(fmt.Sprint(r.Pair, b.Name))%100)/100
 		if b.Threads > 0 {
@@ -78,7 +78,7 @@ func (m *Machine) Run(ctx context.Context, b *bench.Benchmark, r *bench.Run) (ru
 			value *= m.Slower
 		}
 		if b.Name != m.Misplaced {
-			apic, visits = 1, 17
+			apic, visits, threads = 1, 17, 1
 		}
 		if b.Name == m.Wrong {
 			result = "different"
@@ -90,7 +90,7 @@ func (m *Machine) Run(ctx context.Context, b *bench.Benchmark, r *bench.Run) (ru
 			text += fmt.Sprintf("gap %d\n", 5000+hash(fmt.Sprint(r.Pair, apic, i))%100000)
 		}
 	}
-	return runner.Output{Text: text, Visits: int64(visits)}, nil
+	return runner.Output{Text: text, Visits: int64(visits), Threads: int64(threads)}, nil
 }
 
 func hash(s string) uint32 {

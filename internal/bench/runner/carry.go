@@ -28,7 +28,8 @@ type Output struct {
 	Text  string // what the program printed
 	Files string // a word for the contents of the files that it wrote, "" for none
 	// Visits to application CPUs that began meanwhile. Nobody else is adopted.
-	Visits int64
+	Visits  int64
+	Threads int64 // adopted meanwhile
 }
 
 // Carry carries out a plan, and emits what comes of it: the environment, the skipped
@@ -101,7 +102,7 @@ func one(ctx context.Context, m Machine, b *bench.Benchmark, r *bench.Run, appli
 		return err
 	}
 	r.Result += output.Files
-	r.Visits = output.Visits
+	r.Visits, r.Threads = output.Visits, output.Threads
 	if _, ok := r.Values[b.Unit]; !ok {
 		return fmt.Errorf("its output has no value in %s", b.Unit)
 	}

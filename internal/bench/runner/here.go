@@ -90,7 +90,7 @@ func (h *Here) Run(ctx context.Context, b *bench.Benchmark, r *bench.Run) (Outpu
 	c.WaitDelay = time.Second
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
-	before, err := h.visits()
+	before, err := h.counted()
 	if err != nil {
 		return Output{}, err
 	}
@@ -100,12 +100,12 @@ func (h *Here) Run(ctx context.Context, b *bench.Benchmark, r *bench.Run) (Outpu
 		}
 		return Output{}, complaint(err, errs.String())
 	}
-	after, err := h.visits()
+	after, err := h.counted()
 	if err != nil {
 		return Output{}, err
 	}
 	files, err := h.sumUp(b.Output)
-	return Output{out.String(), files, after - before}, err
+	return Output{out.String(), files, after.visits - before.visits, after.threads - before.threads}, err
 }
 
 // complaint is a program's error in one line.
@@ -139,9 +139,21 @@ func (h *Here) command(b *bench.Benchmark, side bench.Side) (argv, env []string)
 	return argv, append(env, "CHILD_PRELOAD="+preload)
 }
 
-// visits is how many visits there were since the module was inserted.
-func (h *Here) visits() (int64, error) {
-	text, err := os.ReadFile(filepath.Join(h.module, "home", "away"))
+// counts are of what happened since the module was inserted.
+type counts struct {
+	visits, threads int64 // made; adopted
+}
+
+func (h *Here) counted() (c counts, err error) {
+	if c.visits, err = h.counter("away"); err != nil {
+		return c, err
+	}
+	c.threads, err = h.counter("adopted")
+	return c, err
+}
+
+func (h *Here) counter(name string) (int64, error) {
+	text, err := os.ReadFile(filepath.Join(h.module, "home", name))
 	if err != nil {
 		return 0, err
 	}

@@ -41,26 +41,28 @@ func TestParseRefuses(t *testing.T) {
 func TestWhere(t *testing.T) {
 	away := []uint64{1, 64}
 	for _, c := range []struct {
-		side   bench.Side
-		policy bool
-		seen   map[uint64]int64
-		visits int64
-		good   bool
+		side    bench.Side
+		policy  bool
+		seen    map[uint64]int64
+		visits  int64
+		threads int64
+		good    bool
 	}{
-		{bench.Native, false, map[uint64]int64{0: 5}, 0, true},
-		{bench.Native, false, map[uint64]int64{0: 1000, 64: 1}, 0, false},
-		{bench.Native, false, map[uint64]int64{0: 1000}, 1, false},
-		{bench.Native, false, nil, 0, false},
-		{bench.Adopted, false, map[uint64]int64{1: 5, 64: 4, 0: 1}, 1, true},
-		{bench.Adopted, false, map[uint64]int64{1: 5, 64: 4, 0: 1}, 0, false},
-		{bench.Adopted, false, map[uint64]int64{1: 89, 0: 11}, 1, false},
-		{bench.Adopted, false, map[uint64]int64{2: 5}, 1, false},
-		{bench.Adopted, true, map[uint64]int64{1: 1, 0: 1000}, 1, true},
-		{bench.Adopted, true, map[uint64]int64{0: 1000}, 1, true},
-		{bench.Adopted, true, map[uint64]int64{0: 1000}, 0, false},
-		{bench.Adopted, true, nil, 1, false},
+		{bench.Native, false, map[uint64]int64{0: 5}, 0, 0, true},
+		{bench.Native, false, map[uint64]int64{0: 1000, 64: 1}, 0, 0, false},
+		{bench.Native, false, map[uint64]int64{0: 1000}, 1, 0, false},
+		{bench.Native, false, nil, 0, 0, false},
+		{bench.Adopted, false, map[uint64]int64{1: 5, 64: 4, 0: 1}, 1, 1, true},
+		{bench.Adopted, false, map[uint64]int64{1: 5, 64: 4, 0: 1}, 0, 1, false},
+		{bench.Adopted, false, map[uint64]int64{1: 89, 0: 11}, 1, 1, false},
+		{bench.Adopted, false, map[uint64]int64{2: 5}, 1, 1, false},
+		{bench.Adopted, true, map[uint64]int64{1: 1, 0: 1000}, 1, 1, true},
+		{bench.Adopted, true, map[uint64]int64{0: 1000}, 1, 1, true},
+		{bench.Adopted, true, map[uint64]int64{0: 1000}, 0, 1, true},
+		{bench.Adopted, true, map[uint64]int64{0: 1000}, 0, 0, false},
+		{bench.Adopted, true, nil, 1, 1, false},
 	} {
-		err := Where(&bench.Benchmark{Policy: c.policy}, &bench.Run{Side: c.side, Seen: c.seen, Visits: c.visits}, away)
+		err := Where(&bench.Benchmark{Policy: c.policy}, &bench.Run{Side: c.side, Seen: c.seen, Visits: c.visits, Threads: c.threads}, away)
 		if (err == nil) != c.good {
 			t.Errorf("%+v: %v", c, err)
 		}
@@ -115,7 +117,7 @@ func programs(t *testing.T, scripts map[string]string) string {
 
 func TestHere(t *testing.T) {
 	dir := programs(t, map[string]string{
-		"call":  "echo got $1; wc -c <text; cp hello.c out; echo 12 >$2/home/away",
+		"call":  "echo got $1; wc -c <text; cp hello.c out; echo 12 >$2/home/away; echo 6 >$2/home/adopted",
 		"fails": "echo one >&2; echo two >&2; exit 3",
 		"hangs": "sleep 1000 & echo $! >child; sleep 1000",
 	})
@@ -127,12 +129,14 @@ func TestHere(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(h.module, "home"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(h.module, "home", "away"), []byte("5\n"), 0o644); err != nil {
-		t.Fatal(err)
+	for _, counter := range []string{"away", "adopted"} {
+		if err := os.WriteFile(filepath.Join(h.module, "home", counter), []byte("5\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	native := &bench.Run{Side: bench.Native}
 	out, err := h.Run(t.Context(), &bench.Benchmark{Argv: []string{"call", "x", h.module}, Output: []string{"out"}}, native)
-	if err != nil || !strings.HasPrefix(out.Text, "got x\n10485") || len(out.Files) != 16 || out.Visits != 7 {
+	if err != nil || !strings.HasPrefix(out.Text, "got x\n10485") || len(out.Files) != 16 || out.Visits != 7 || out.Threads != 1 {
 		t.Errorf("%v, %+v", err, out)
 	}
 	if _, err := h.Run(t.Context(), &bench.Benchmark{Argv: []string{"fails"}}, native); err == nil || err.Error() != "exit status 3: two" {

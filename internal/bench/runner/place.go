@@ -12,8 +12,8 @@ import (
 const nearlyAll = 90
 
 // Where checks by the CPUs that the program found itself on, and the visits that the
-// module counted, that the run was where it should be. A program that the policy soon
-// keeps at home may not find itself away, though it was.
+// module counted, that the run was where it should be. A program that the policy keeps
+// at home need not be away.
 func Where(b *bench.Benchmark, r *bench.Run, application []uint64) error {
 	var away, all int64
 	for id, passes := range r.Seen {
@@ -31,7 +31,9 @@ func Where(b *bench.Benchmark, r *bench.Run, application []uint64) error {
 		return fmt.Errorf("the native run made %d visits", r.Visits)
 	case r.Side == bench.Native:
 		return nil
-	case r.Visits == 0:
+	case b.Policy && r.Threads == 0:
+		return fmt.Errorf("no thread of the adopted run was adopted")
+	case !b.Policy && r.Visits == 0:
 		return fmt.Errorf("the adopted run made no visit")
 	case !b.Policy && away*100 < all*nearlyAll:
 		return fmt.Errorf("only %d of %d passes of the adopted run were away", away, all)

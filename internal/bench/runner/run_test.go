@@ -112,7 +112,7 @@ func TestRunsThatCountForNothing(t *testing.T) {
 		runs    int
 	}{
 		{benchfake.Machine{Misplaced: "Getpid"}, "Getpid", "the adopted run made no visit", 3},
-		{benchfake.Machine{Misplaced: "Getppid/policy=on"}, "Getppid/policy=on", "the adopted run made no visit", 3},
+		{benchfake.Machine{Misplaced: "Getppid/policy=on"}, "Getppid/policy=on", "no thread of the adopted run was adopted", 3},
 		{benchfake.Machine{Failing: "Getpid"}, "Getpid", "exit status 1: wrong answer", 6},
 		{benchfake.Machine{Wrong: "Getpid"}, "Getpid", "its result is different, the first run's was same", 3},
 	} {

@@ -137,7 +137,7 @@ func (w *worker) run(b *bench.Benchmark, r *bench.Run) error {
 	if err := w.setParameters(b); err != nil {
 		return err
 	}
-	before, err := w.visits()
+	before, threads, err := w.counted()
 	if err != nil {
 		return err
 	}
@@ -145,11 +145,11 @@ func (w *worker) run(b *bench.Benchmark, r *bench.Run) error {
 	if err != nil {
 		return err
 	}
-	after, err := w.visits()
+	visits, adopted, err := w.counted()
 	if err != nil {
 		return err
 	}
-	r.Visits = after - before
+	r.Visits, r.Threads = visits-before, adopted-threads
 	if err := runner.Parse(text, r); err != nil {
 		return err
 	}
@@ -159,8 +159,8 @@ func (w *worker) run(b *bench.Benchmark, r *bench.Run) error {
 	if len(r.Seen) > 0 {
 		return runner.Where(b, r, w.environment.APICs)
 	}
-	if w.side == bench.Adopted && r.Visits == 0 {
-		return errors.New("the adopted run made no visit")
+	if w.side == bench.Adopted && r.Threads == 0 {
+		return errors.New("no thread of the adopted run was adopted")
 	}
 	return nil
 }
@@ -228,12 +228,21 @@ func add(r, one *bench.Run, values bool) {
 	}
 }
 
-// visits is how many visits there were since the module was inserted.
-func (w *worker) visits() (int64, error) {
+// counted is how many visits there were, and how many threads were adopted, since the
+// module was inserted.
+func (w *worker) counted() (visits, threads int64, err error) {
 	if w.side == bench.Native {
-		return 0, nil
+		return 0, 0, nil
 	}
-	text, err := os.ReadFile(filepath.Join(client.SysfsDir, "home", "away"))
+	if visits, err = counter("away"); err != nil {
+		return 0, 0, err
+	}
+	threads, err = counter("adopted")
+	return visits, threads, err
+}
+
+func counter(name string) (int64, error) {
+	text, err := os.ReadFile(filepath.Join(client.SysfsDir, "home", name))
 	if err != nil {
 		return 0, err
 	}
