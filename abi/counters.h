@@ -67,7 +67,8 @@
 	X(KILLED, "killed", "threads killed because their CPU failed")	\
 	X(HOLD, "hold", "holds: changes that need application CPUs out of user mode") \
 	X(HOME_TURN, "home_turn", "came home, ready, for a turn: application CPUs were full") \
-	X(FAULT_AHEAD, "fault_ahead", "pages served with a fault on one before them")
+	X(FAULT_AHEAD, "fault_ahead", "pages served with a fault on one before them") \
+	X(LEAVE, "leave", "times a thread that stayed home was told to leave")
 
 /* Why a visit was not made; also kept by the module. */
 #define APK_DECLINES(X)							\

@@ -100,6 +100,7 @@ const (
 	HHold                 // holds: changes that need application CPUs out of user mode
 	HHomeTurn             // came home, ready, for a turn: application CPUs were full
 	HFaultAhead           // pages served with a fault on one before them
+	HLeave                // times a thread that stayed home was told to leave
 	HomeCounterCount
 )
 
@@ -129,6 +130,7 @@ var HomeCounters = [HomeCounterCount]Counter{
 	{"hold", "holds: changes that need application CPUs out of user mode"},
 	{"home_turn", "came home, ready, for a turn: application CPUs were full"},
 	{"fault_ahead", "pages served with a fault on one before them"},
+	{"leave", "times a thread that stayed home was told to leave"},
 }
 
 // Counters why a visit was not made.

@@ -232,5 +232,6 @@ extern bool apk_param_cgroups;		/* cgroups= rw: 1: threads in groups of the cpu 
 extern bool apk_param_affinity;		/* affinity= rw: 0: the scheduler's CPU mask does not bind visits */
 extern unsigned int apk_param_fault_around;	/* fault_around= rw: pages a passage at the most, see fault.c; 0 and 1: no more than asked for */
 extern unsigned int apk_param_stay_ms;	/* stay_ms= rw: how long a thread whose visits do not pay stays home at first */
+extern unsigned int apk_param_loss;	/* loss= rw: thousandths of its time that one may lose which is alone */
 
 #endif

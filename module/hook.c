@@ -26,6 +26,23 @@ static void kick_nothing(struct irq_work *work)
 	/* The interrupt is all: its return to user mode runs visit_work(). */
 }
 
+/* Out of the way of threads that go on as they are. */
+static noinline void look(struct thread *t)
+{
+	if (t->queued || t->dead || t->at_exec)
+		return;
+	if (READ_ONCE(t->moved)) {
+		WRITE_ONCE(t->moved, false);
+		t->kick = true;
+	}
+	if (!t->kick && (turn_lasts(t) || !policy_returns(t) || !acpu_any()))
+		return;
+	if (thread_queue_work(t) && t->kick) {
+		t->kick = false;
+		irq_work_queue(this_cpu_ptr(&kick));
+	}
+}
+
 static void on_user_return(struct user_return_notifier *n)
 {
 	struct thread *t;
@@ -33,18 +50,8 @@ static void on_user_return(struct user_return_notifier *n)
 	rcu_read_lock();
 	t = thread_find(current);
 	rcu_read_unlock();
-	if (!t || t->queued || t->dead || t->at_exec)
-		return;
-	if (READ_ONCE(t->moved)) {
-		WRITE_ONCE(t->moved, false);
-		t->kick = true;
-	}
-	if (!t->kick && (turn_lasts(t) || policy_stays(t) || !acpu_any()))
-		return;
-	if (thread_queue_work(t) && t->kick) {
-		t->kick = false;
-		irq_work_queue(this_cpu_ptr(&kick));
-	}
+	if (t && !(policy_rests(t) && policy_goes_on(t)))
+		look(t);
 }
 
 /* On the CPU itself. Registering twice would corrupt the list: the teardown unregisters. */

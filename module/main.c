@@ -50,11 +50,21 @@ MODULE_PARM_DESC(allow_nolock, "1: load although LOCK prefixes are patched away;
 
 bool apk_param_stay = true;
 module_param_named(stay, apk_param_stay, bool, 0644);
-MODULE_PARM_DESC(stay, "1: a thread whose visits cost more than they give stays home for a while (default); 0: it always visits");
+MODULE_PARM_DESC(stay, "1: threads whose visits would cost more than they give stay home (default); 0: they always visit");
 
 unsigned int apk_param_stay_ms = 10;
 module_param_named(stay_ms, apk_param_stay_ms, uint, 0644);
-MODULE_PARM_DESC(stay_ms, "how long such a thread stays home at first, in milliseconds (default 10)");
+MODULE_PARM_DESC(stay_ms, "how long a thread stays home at first whose visits did not pay, in milliseconds (default 10)");
+
+unsigned int apk_param_loss = 10;
+static int set_loss(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 1, 1000);
+}
+
+static const struct kernel_param_ops loss_ops = { .set = set_loss, .get = param_get_uint };
+module_param_cb(loss, &loss_ops, &apk_param_loss, 0644);
+MODULE_PARM_DESC(loss, "thousandths of its time that passages may cost a thread while nobody else could use its home CPU, 1 to 1000 (default 10)");
 
 unsigned int apk_param_fault_around = 64;
 module_param_named(fault_around, apk_param_fault_around, uint, 0644);

@@ -7,7 +7,6 @@
  * by the RCU callback that frees it, so that rmmod finds the module busy as
  * long as a thread is adopted.
  */
-#include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/task.h>
@@ -15,7 +14,7 @@
 #include <linux/workqueue.h>
 #include "thread.h"
 
-static DEFINE_HASHTABLE(records, 10);
+DEFINE_HASHTABLE(thread_records, THREAD_RECORDS_BITS);
 static DEFINE_RAW_SPINLOCK(records_lock);
 static struct thread *slot_owner[APK_MAX_SLOTS];	/* RCU, written by the owner */
 static atomic_t adopted = ATOMIC_INIT(0);
@@ -69,17 +68,6 @@ static struct thread *spare_take(void)
 	return t;
 }
 
-struct thread *thread_find(struct task_struct *task)
-{
-	struct thread *t;
-
-	hash_for_each_possible_rcu(records, t, node, (unsigned long)task) {
-		if (t->task == task)
-			return t;
-	}
-	return NULL;
-}
-
 static struct thread *find_current(void)
 {
 	struct thread *t;
@@ -106,7 +94,7 @@ static void record_add(struct thread *t, struct task_struct *task)
 	faults_fresh(&t->faults);
 	atomic_inc(&adopted);
 	raw_spin_lock_irqsave(&records_lock, flags);
-	hash_add_rcu(records, &t->node, (unsigned long)task);
+	hash_add_rcu(thread_records, &t->node, (unsigned long)task);
 	raw_spin_unlock_irqrestore(&records_lock, flags);
 }
 
@@ -224,7 +212,7 @@ int thread_adopt(const struct apkern_adopt *a, bool at_exec)
 	}
 	if (!at_exec)
 		t->at_exec = false;
-	t->kick = !t->at_exec;
+	t->kick = !t->at_exec && !policy_stays(t);
 	return 0;
 }
 
@@ -240,9 +228,9 @@ void thread_inherit(struct task_struct *parent, struct task_struct *child)
 			memcpy(t->cpus, p->cpus, sizeof(t->cpus));
 			t->pinned = p->pinned;
 			record_add(t, child);
-			policy_inherit(t, p);
+			policy_born(t);
 			affinity_inherit(t, p);
-			t->kick = true;
+			t->kick = !policy_stays(t);
 			apk_count(APK_H_ADOPTED);
 		}
 	}
@@ -257,9 +245,9 @@ void thread_execed(struct task_struct *task)
 	t = thread_find(task);
 	if (t) {
 		t->at_exec = false;
-		t->kick = true;
 		policy_fresh(t);
 		faults_fresh(&t->faults);
+		t->kick = t->space || !policy_stays(t);		/* the old program's */
 	}
 	rcu_read_unlock();
 }
@@ -276,6 +264,7 @@ void thread_exiting(struct task_struct *task)
 	t = thread_find(task);
 	if (t) {
 		t->dead = true;
+		policy_ends(t);
 		if (!t->queued)
 			thread_queue_work(t);
 	}
@@ -317,7 +306,7 @@ void thread_cpus_changed(void)
 
 	mb();	/* what has changed, before the records: a thread that is missed here takes its slot later, and sees it */
 	rcu_read_lock();
-	hash_for_each_rcu(records, i, t, node) {
+	hash_for_each_rcu(thread_records, i, t, node) {
 		affinity_changed(t);
 		thread_move(t);
 	}

@@ -5,16 +5,37 @@
 #ifndef APKERN_THREAD_H
 #define APKERN_THREAD_H
 
+#include <linux/hashtable.h>
+#include <linux/jiffies.h>
+#include <linux/ptrace.h>
 #include <linux/rcuwait.h>
+#include <linux/sched/task_stack.h>
 #include <linux/task_work.h>
 #include "core.h"
+#include "rule.h"
 
-/* The account of policy.c: do this thread's visits pay? */
+/* What policy.c knows of a thread. */
 struct policy {
-	s64 balance;		/* TSC cycles: what visits gave minus what they cost */
-	unsigned long until;	/* jiffies; stays home before that if staying */
-	unsigned int stay_ms;	/* the next stay */
-	bool staying;
+	struct account account;
+	unsigned long faults;	/* of the task, when a tick last found it in user mode at home */
+	u32 calls;		/* system calls at home since */
+	u32 seen;		/* jiffies, the lower half, at its last return to user mode at home */
+};
+
+/* What it has decided: for the tracepoint. */
+enum policy_decision {
+	APK_P_WAIT,		/* a tick found the thread in user mode, and it stays */
+	APK_P_LEAVE,
+	APK_P_STAY,		/* its visits do not pay */
+	APK_P_BEGIN,		/* away, from the first instruction on */
+};
+
+/* A visit, for policy_account(). */
+struct trip {
+	u64 gain;		/* TSC cycles of user mode */
+	u64 lost;		/* TSC cycles that were neither that nor spent serving faults */
+	unsigned int passages;	/* ways there and back, those for faults included */
+	bool queued;		/* no CPU was idle: what was lost says nothing of passages */
 };
 
 /* Sets of application CPUs, by index, of APK_CPU_WORDS words. */
@@ -64,14 +85,20 @@ struct thread {
 	struct rcu_head rcu;
 	struct task_struct *task;
 	struct rcuwait wait;		/* the doorbell wakes it */
-	bool queued;			/* work is with task_work */
-	bool dead;			/* exiting: the queued work frees the record */
-	bool kick;			/* visit before the next user instruction */
-	bool at_exec;			/* adopted only when it next executes a program */
+	union {				/* all zero: nothing for a return to user mode to do */
+		struct {
+			bool queued;	/* work is with task_work */
+			bool dead;	/* exiting: the queued work frees the record */
+			bool kick;	/* visit before the next user instruction */
+			bool at_exec;	/* adopted only when it next executes a program */
+			bool moved;	/* by anybody: come home, and leave again at once; see thread_move() */
+			bool turn;	/* at home for a turn: see turn_until */
+			bool unborn;	/* a new thread, that leaves at once if it is in a crowd */
+		};
+		u64 busy;
+	};
 	bool pinned;			/* cpus is not all */
-	bool moved;			/* by anybody: come home, and leave again at once; see thread_move() */
 	bool invited;			/* by anybody: if it is ready, home has a CPU for it; see turn.c */
-	bool turn;			/* at home for a turn: the next two */
 	unsigned long turn_until;	/* jiffies */
 	u64 turn_from;			/* its CPU time, in ns, when it began */
 	int slot;			/* -1: none */
@@ -87,8 +114,21 @@ struct thread {
 };
 
 /* thread.c */
+#define THREAD_RECORDS_BITS	10
 struct thread *thread_in(unsigned int slot);	/* in an RCU read section; NULL: nobody */
-struct thread *thread_find(struct task_struct *task);	/* in an RCU read section, or for current */
+extern struct hlist_head thread_records[1 << THREAD_RECORDS_BITS];
+/* In an RCU read section, or for current; at every return to user mode. */
+static inline struct thread *thread_find(struct task_struct *task)
+{
+	struct thread *t;
+
+	hash_for_each_possible_rcu(thread_records, t, node, (unsigned long)task) {
+		if (t->task == task)
+			return t;
+	}
+	return NULL;
+}
+
 void thread_inherit(struct task_struct *parent, struct task_struct *child);	/* fork probe */
 void thread_execed(struct task_struct *task);	/* exec probe */
 void thread_exiting(struct task_struct *task);	/* exit probe */
@@ -130,11 +170,39 @@ bool decline_fleeting(enum apk_decline why);	/* over without user code's help: t
 void answers_give(struct apk_slot *s, struct apk_head *h);
 void answers_look(struct apk_head *h);
 
-/* policy.c: the one rule that keeps a thread at home whose visits do not pay. */
+/* policy.c: which threads stay home because their visits would not pay. By the thread itself. */
 bool policy_stays(struct thread *t);
-void policy_account(struct thread *t, u64 gain, u64 cost);
+bool policy_returns(struct thread *t);		/* to user mode at home: does it leave? Interrupts off */
+
+/* It stays, and nothing else is on with it. */
+static inline bool policy_rests(const struct thread *t)
+{
+	return !READ_ONCE(t->busy) && t->policy.account.home && READ_ONCE(apk_param_stay);
+}
+
+/*
+ * All that a return to user mode costs a thread that stays: has no tick found it
+ * in user mode? The time since the last return is the thread's own if this one is
+ * from an interrupt: if jiffies changed meanwhile, one has.
+ */
+static inline bool policy_goes_on(struct thread *t)
+{
+	struct policy *p = &t->policy;
+
+	if ((long)current_pt_regs()->orig_ax < 0)
+		return p->seen == (u32)jiffies;
+	p->calls++;
+	p->seen = (u32)jiffies;
+	return true;
+}
+
+void policy_leaves(void);			/* a visit begins; one of the next two follows */
+void policy_account(struct thread *t, const struct trip *trip);
+void policy_skips(void);
+bool policy_tires(const struct thread *t, const struct trip *trip);	/* is it so far that it stays home? */
 void policy_fresh(struct thread *t);		/* another program */
-void policy_inherit(struct thread *child, const struct thread *parent);
+void policy_born(struct thread *child);		/* by its parent */
+void policy_ends(const struct thread *t);
 
 /*
  * affinity.c: the application CPUs in a thread's affinity mask. Any context;

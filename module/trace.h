@@ -73,6 +73,34 @@ TRACE_EVENT(apkern_fault,
 		  __entry->address, __entry->ip, __entry->error, __entry->served)
 );
 
+/*
+ * policy.c has decided. crowd: somebody else could use the home CPU. TSC cycles: for
+ * wait and leave how long the thread computes between calls and how long it must to
+ * leave, for stay the time of the last visit and what it cost.
+ */
+TRACE_EVENT(apkern_policy,
+	TP_PROTO(pid_t pid, u32 decision, bool crowd, u64 has, u64 needs),
+	TP_ARGS(pid, decision, crowd, has, needs),
+	TP_STRUCT__entry(
+		__field(pid_t, pid)
+		__field(u32, decision)
+		__field(bool, crowd)
+		__field(u64, has)
+		__field(u64, needs)
+	),
+	TP_fast_assign(
+		__entry->pid = pid;
+		__entry->decision = decision;
+		__entry->crowd = crowd;
+		__entry->has = has;
+		__entry->needs = needs;
+	),
+	TP_printk("pid=%d %s crowd=%d has=%llu needs=%llu", __entry->pid,
+		  __print_symbolic(__entry->decision,
+				   { 0, "wait" }, { 1, "leave" }, { 2, "stay" }, { 3, "begin" }),
+		  __entry->crowd, __entry->has, __entry->needs)
+);
+
 /* Linux invalidated translations; cpus is how many application CPUs were flushed for it. */
 TRACE_EVENT(apkern_flush,
 	TP_PROTO(u64 space, unsigned long start, unsigned long end, unsigned int cpus),

@@ -36,7 +36,10 @@ struct visit {
 	u64 cycles;		/* slot.cycles when it began */
 	unsigned long look;	/* jiffies: when others are looked at next */
 	bool wanted;		/* a look said that the thread must come home */
-	u64 cost;		/* TSC cycles that preparing and collecting took */
+	u64 began;		/* by the TSC, as the next */
+	u64 served;		/* how long serving faults took */
+	unsigned int passages;	/* how often it was made ready */
+	bool queued;		/* then, once: no CPU was idle */
 };
 
 static u32 head_state(const struct apk_head *h)
@@ -245,6 +248,8 @@ static bool send(struct visit *v)
 		sent = true;
 	}
 	rcu_read_unlock();
+	v->passages += sent;
+	v->queued |= full;
 	if (full)
 		turn_look();
 	return sent;
@@ -339,6 +344,37 @@ static enum apk_home_counter home_counter(u32 event)
 	return APK_H_HOME_SIGNAL;
 }
 
+/* What the visit came to so far. The slot is home's. */
+static struct trip trip_of(const struct visit *v)
+{
+	struct trip trip = {
+		.gain = v->s->cycles - v->cycles,
+		.passages = v->passages,
+		.queued = v->queued,
+	};
+	s64 lost = rdtsc() - v->began - v->served - trip.gain;
+
+	trip.lost = max(lost, 0LL);
+	return trip;
+}
+
+/* Faults away cost passages, too: is it time to have them at home? */
+static bool tired(const struct visit *v)
+{
+	struct trip trip = trip_of(v);
+
+	return policy_tires(v->t, &trip) && !affinity_away_only(v->t);
+}
+
+static bool serve_fault(struct visit *v)
+{
+	u64 start = rdtsc();
+	bool served = fault_serve(&v->t->faults, v->s);
+
+	v->served += rdtsc() - start;
+	return served;
+}
+
 /* Runs the thread away until something ends the visit. False: its registers are lost. */
 static bool away(struct visit *v)
 {
@@ -349,7 +385,7 @@ static bool away(struct visit *v)
 		if (v->s->event != APK_EV_FAULT || signal_pending(current) ||
 		    READ_ONCE(current->task_works) || wanted_home(v))
 			return true;
-		if (!fault_serve(&v->t->faults, v->s)) {
+		if (!serve_fault(v)) {
 			trace_apkern_fault(v->t->slot, v->s->cr2, v->s->regs.rip, v->s->regs.err,
 					   false);
 			return true;
@@ -357,15 +393,27 @@ static bool away(struct visit *v)
 		apk_count(APK_H_FAULT_SERVED);
 		trace_apkern_fault(v->t->slot, v->s->cr2, v->s->regs.rip, v->s->regs.err, true);
 		space_reveal(v->t->space, v->s->cr2);
-		if (!send(v))
+		if (tired(v) || !send(v))
 			return true;
 	}
+}
+
+/* A turn is not the thread's own wish. */
+static void account_trip(const struct visit *v)
+{
+	struct trip trip = trip_of(v);
+
+	if (v->s->event == APK_EV_TURN)
+		policy_skips();
+	else
+		policy_account(v->t, &trip);
+	if (policy_stays(v->t))
+		thread_drop_space(v->t);
 }
 
 static void come_home(struct visit *v, struct pt_regs *regs)
 {
 	struct thread *t = v->t;
-	u64 start = rdtsc_ordered();
 
 	regs_load(v->s, regs);
 	rseq_return();
@@ -379,8 +427,7 @@ static void come_home(struct visit *v, struct pt_regs *regs)
 		thread_drop_space(t);
 	if (v->s->event == APK_EV_EXCEPTION && v->s->regs.vector == X86_TRAP_DB)
 		resend_debug_trap(v->s);
-	v->cost += rdtsc_ordered() - start;
-	policy_account(t, v->s->cycles - v->cycles, v->cost);
+	account_trip(v);
 }
 
 /* The thread's registers died with its CPU. */
@@ -389,6 +436,7 @@ static void lose(struct visit *v)
 	pr_err("%s[%d] was lost with its CPU and is killed\n", current->comm, task_pid_nr(current));
 	__atomic_store_n(&v->h->state, APK_HOME, __ATOMIC_SEQ_CST);
 	thread_drop_space(v->t);
+	policy_skips();
 	apk_count(APK_H_KILLED);
 	send_sig(SIGKILL, current, 1);
 }
@@ -397,8 +445,8 @@ static void lose(struct visit *v)
 static int visit(struct thread *t, struct pt_regs *regs)
 {
 	struct visit v = { .t = t, .look = jiffies + LOOK_PERIOD };
-	u64 start = rdtsc_ordered();
 
+	v.began = rdtsc();
 	if (!acpu_any())
 		return APK_D_CPUS;
 	if (thread_take_slot(t))
@@ -416,11 +464,12 @@ static int visit(struct thread *t, struct pt_regs *regs)
 	v.s->event = APK_EV_NONE;
 	turn_end(t);
 	regs_save(v.s, regs);
+	policy_leaves();
 	if (!send(&v)) {
+		policy_skips();
 		rseq_return();
 		return APK_D_CPUS;
 	}
-	v.cost = rdtsc_ordered() - start;
 	apk_count(APK_H_AWAY);
 	if (away(&v))
 		come_home(&v, regs);

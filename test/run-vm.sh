@@ -30,7 +30,8 @@ slower=${SLOWER:-1}
 # a time that it does not keep beside other virtual machines.
 boots='
 programs   any  12m  --                                  TestDifferential|TestProcesses
-away       any  12m  --                                  TestAwayProofFailsNatively|TestParallel|TestCrowd|TestRunStatuses|TestSession|TestCPUGroup|TestPolicy|TestPolicyComputing|TestCPUTime
+away       any  12m  --                                  TestAwayProofFailsNatively|TestParallel|TestCrowd|TestRunStatuses|TestSession|TestCPUGroup|TestCPUTime
+policy     any  12m  --                                  TestPolicy|TestPolicyComputing|TestPolicyPhases|TestPolicyChildren|TestPolicySteady
 sched      any  12m  --                                  TestShares|TestNice|TestPinnedShares|TestSleeper|TestNoTimerAlone|TestTurns
 cpus       any  12m  --                                  TestAffinity|TestCPUCounts|TestOpenMP|TestCpuset|TestTopology|TestBarrier
 signals    any  12m  --                                  TestSignals|TestFPU|TestSegments|TestRseq

@@ -18,7 +18,7 @@ type row struct {
 // lean on what Linux keeps of threads, groups and clocks: that differs between
 // releases, not between flavours.
 var (
-	core    = []string{"programs", "away", "cpus", "signals", "coherence", "debuggers", "lifecycle", "crash"}
+	core    = []string{"programs", "away", "policy", "cpus", "signals", "coherence", "debuggers", "lifecycle", "crash"}
 	changed = []string{"away", "signals", "lifecycle"}
 	kept    = []string{"others", "semantics"}
 )

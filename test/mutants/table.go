@@ -117,6 +117,30 @@ var table = []mutant{
 			"return atomic.LoadUint32(&window.Head(Index()).Recall) != 0", "return false"}},
 	},
 	{
+		name:   "policy-never-leaves",
+		breaks: "a thread that computes stays home",
+		guard:  "TestPolicyPhases",
+		edits:  []edit{{"module/rule.c", "\ta->home = false;\n", ""}},
+	},
+	{
+		name:   "policy-never-stays",
+		breaks: "a thread whose visits do not pay goes on with them",
+		guard:  "TestPolicyPhases",
+		edits:  []edit{{"module/rule.c", "\ta->home = true;\n", ""}},
+	},
+	{
+		name:   "policy-calls-not-counted",
+		breaks: "the policy takes a thread that makes system calls for one that computes",
+		guard:  "TestPolicy",
+		edits:  []edit{{"module/thread.h", "\tp->calls++;\n", ""}},
+	},
+	{
+		name:   "policy-begins-away",
+		breaks: "programs and processes begin away",
+		guard:  "TestPolicyChildren",
+		edits:  []edit{{"module/policy.c", ".account.home = true", ".account.home = false"}},
+	},
+	{
 		name:   "children-not-adopted",
 		breaks: "children and new threads are not adopted",
 		guard:  "TestParallel",
