@@ -31,6 +31,10 @@
 	X(GETCPU, 309, "getcpu",					\
 	  "the CPU's number, as rseq, RDTSCP and the vDSO show it, and node 0", \
 	  "the pointers can be written through, and there is one node",	\
-	  "kernel/sys.c, SYSCALL_DEFINE3(getcpu)")
+	  "kernel/sys.c, SYSCALL_DEFINE3(getcpu)")			\
+	X(FUTEX, 202, "futex",						\
+	  "FUTEX_WAIT: -EAGAIN as soon as the word is another; FUTEX_WAKE: 0", \
+	  "private; a wait without timeout, when the word changes soon; a wake, when Linux has no waiter", \
+	  "kernel/futex/waitwake.c, futex_wait_setup(), futex_wake()")
 
 #endif

@@ -8,6 +8,7 @@ const (
 	AGetpid            // the process's number in its own pid namespace
 	AGettid            // the thread's number in its own pid namespace
 	AGetcpu            // the CPU's number, as rseq, RDTSCP and the vDSO show it, and node 0
+	AFutex             // FUTEX_WAIT: -EAGAIN as soon as the word is another; FUTEX_WAKE: 0
 	AnswerCount
 )
 
@@ -17,6 +18,7 @@ const (
 	NRGetpid     = 39
 	NRGettid     = 186
 	NRGetcpu     = 309
+	NRFutex      = 202
 )
 
 // AnswerNames names them.
@@ -25,6 +27,7 @@ var AnswerNames = [AnswerCount]string{
 	"getpid",
 	"gettid",
 	"getcpu",
+	"futex",
 }
 
 // AnswerTo has, by number of a call, which it is, plus 1; 0: it is none of them.
@@ -33,4 +36,5 @@ var AnswerTo = [...]uint8{
 	NRGetpid:     AGetpid + 1,
 	NRGettid:     AGettid + 1,
 	NRGetcpu:     AGetcpu + 1,
+	NRFutex:      AFutex + 1,
 }

@@ -40,7 +40,8 @@
 	X(ANSWER_SCHED_YIELD, "answer_sched_yield", "calls of sched_yield answered") \
 	X(ANSWER_GETPID, "answer_getpid", "calls of getpid answered")	\
 	X(ANSWER_GETTID, "answer_gettid", "calls of gettid answered")	\
-	X(ANSWER_GETCPU, "answer_getcpu", "calls of getcpu answered")
+	X(ANSWER_GETCPU, "answer_getcpu", "calls of getcpu answered") \
+	X(ANSWER_FUTEX, "answer_futex", "calls of futex answered")
 
 /* Kept by the module: the home side. */
 #define APK_HOME_COUNTERS(X)						\

@@ -37,6 +37,7 @@ const (
 	CAnswerGetpid            // calls of getpid answered
 	CAnswerGettid            // calls of gettid answered
 	CAnswerGetcpu            // calls of getcpu answered
+	CAnswerFutex             // calls of futex answered
 	CPUCounterCount
 )
 
@@ -72,6 +73,7 @@ var CPUCounters = [CPUCounterCount]Counter{
 	{"answer_getpid", "calls of getpid answered"},
 	{"answer_gettid", "calls of gettid answered"},
 	{"answer_getcpu", "calls of getcpu answered"},
+	{"answer_futex", "calls of futex answered"},
 }
 
 // Counters kept by the module.

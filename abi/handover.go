@@ -19,6 +19,8 @@ const (
 	MaxSlots = 1024
 	CPUWords = MaxCPUs / 64
 	TopUser  = 256 // entries of the user half of a top-level table
+
+	FutexBuckets = 128
 )
 
 // Addresses in an application CPU's own top-level table; Win* are offsets
@@ -182,6 +184,8 @@ type Space struct {
 	ID         uint64
 	Generation uint64
 	Held       uint64
+	Unknown    uint64
+	Waiting    [FutexBuckets]uint32
 }
 
 // States of a head (enum apk_state).
@@ -265,7 +269,7 @@ type Global struct {
 	Held        uint64
 	Level       uint64
 	Words       uint32
-	_           uint32
+	WaitCycles  uint32
 	Ready       [MaxSlots / 64]uint64
 	Head        [MaxSlots]Head
 	CPU         [MaxCPUs]CPUHead

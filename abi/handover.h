@@ -179,12 +179,20 @@ struct apk_slot {
 
 /* An address space as home shows it: a copy of the user half of mm->pgd. */
 #define APK_TOP_USER	256	/* entries of the user half */
+#define APK_FUTEX_BUCKETS 128
 
 struct apk_space {
 	u64 top[APK_TOP_USER];	/* NX cleared; written by home under its lock */
 	u64 id;
 	u64 generation;		/* goes up after top[] changed; the CPU copies afresh when it differs */
 	u64 held;		/* home: while not 0, no CPU touches user memory in this space (see apk_global.held) */
+	/*
+	 * Home: how many threads of the process may be doing anything at home, and how many
+	 * wait there, or may, for private futexes, by (address / 4) % APK_FUTEX_BUCKETS. A CPU
+	 * answers a wake where both are 0. See module/waits.c.
+	 */
+	u64 unknown;
+	u32 waiting[APK_FUTEX_BUCKETS];
 };
 
 /* What states a slot's head can be in. Bits 8..31 of head.state hold the CPU index in AWAY. */
@@ -272,7 +280,7 @@ struct apk_global {
 	u64 held;
 	u64 level;		/* the highest level of a CPU: see docs/scheduling.md; CPUs raise it by compare-and-swap */
 	u32 words;		/* of ready, how many can hold a bit: home raises it before a slot is first used */
-	u32 pad;
+	u32 wait_cycles;	/* how long a thread away looks for a futex to change before it waits at home; home may change it any time */
 	/*
 	 * Bit: that slot may be READY. Who makes it ready sets the bit first, who takes it out
 	 * of READY clears it afterwards; both locked.

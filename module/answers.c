@@ -48,6 +48,8 @@ static u32 leave(void)
 		return 0;
 	if (num_online_nodes() > 1)
 		calls &= ~BIT(APK_A_GETCPU);	/* an application CPU does not know its node */
+	if (!waits_counted())
+		calls &= ~BIT(APK_A_FUTEX);
 	return calls;
 }
 
@@ -201,4 +203,4 @@ static int get_answer(char *buf, const struct kernel_param *kp)
 static const struct kernel_param_ops answer_ops = { .set = set_answer, .get = get_answer };
 
 module_param_cb(answer, &answer_ops, NULL, 0644);
-MODULE_PARM_DESC(answer, "system calls that application CPUs answer themselves: all (default), none, or some of sched_yield, getpid, gettid, getcpu, separated by commas");
+MODULE_PARM_DESC(answer, "system calls that application CPUs answer themselves: all (default), none, or some of sched_yield, getpid, gettid, getcpu, futex, separated by commas");

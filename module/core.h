@@ -169,6 +169,14 @@ void space_quiesce(void);	/* every application CPU has since left what it was do
  */
 void space_hold_all(void);
 void space_release_all(void);
+/*
+ * The account of waits.c: how many of the mm's threads are known to it, by how many
+ * more; the first also counts the mm's users. Any context.
+ */
+void space_users(struct space *s, int known);
+void space_known(struct space *s, int known);
+void space_wait(struct space *s, unsigned int bucket, int waiters);	/* of APK_FUTEX_BUCKETS */
+void space_spoil(struct mm_struct *mm);		/* there is no account any more */
 struct mm_struct *space_mm(struct space *s);
 u64 space_id(struct space *s);
 u64 space_phys(struct space *s);
@@ -186,6 +194,10 @@ void barrier_exit(void);
 /* answers.c: who begins to watch system calls is noticed. Process context. */
 int answers_init(void);
 void answers_exit(void);
+
+/* waits.c: who moves futex waiters is noticed. Process context. */
+int waits_init(void);
+void waits_exit(void);
 
 /* clocks.c: the time of threads that are away, for whoever reads their clocks. Process context. */
 int clocks_init(void);

@@ -50,8 +50,11 @@ static void on_user_return(struct user_return_notifier *n)
 	rcu_read_lock();
 	t = thread_find(current);
 	rcu_read_unlock();
-	if (t && !(policy_rests(t) && policy_goes_on(t)))
+	if (!t)
+		return;
+	if (!(policy_rests(t) && policy_goes_on(t)))
 		look(t);
+	waits_home(t);
 }
 
 /* On the CPU itself. Registering twice would corrupt the list: the teardown unregisters. */

@@ -108,18 +108,20 @@ module_param_named(affinity, apk_param_affinity, bool, 0644);
 MODULE_PARM_DESC(affinity, "1: a thread visits only CPUs in its affinity mask (default); 0: the mask does not bind visits");
 
 /*
- * The two times that application CPUs read, in cycles. A write may come before
+ * The times that application CPUs read, in cycles. A write may come before
  * the global region exists or after it is gone: the core holds the parameter
  * lock around it, publish_times() and retract() hold it too.
  */
 unsigned int apk_param_poll_us = 50;
 unsigned int apk_param_slice_us = 4000;
+static unsigned int wait_us = 200;
 
 static void set_times(void)
 {
 	if (!apk_global)
 		return;
 	WRITE_ONCE(apk_global->poll_cycles, (u64)apk_param_poll_us * tsc_khz / 1000);
+	WRITE_ONCE(apk_global->wait_cycles, (u64)wait_us * tsc_khz / 1000);
 	WRITE_ONCE(apk_global->slice_cycles, (u64)apk_param_slice_us * tsc_khz / 1000);
 }
 
@@ -146,6 +148,8 @@ static const struct kernel_param_ops slice_ops = { .set = set_slice, .get = para
 
 module_param_cb(poll_us, &poll_ops, &apk_param_poll_us, 0644);
 MODULE_PARM_DESC(poll_us, "how long either side polls before it sleeps, in microseconds, 0 to 100000 (default 50)");
+module_param_cb(wait_us, &poll_ops, &wait_us, 0644);
+MODULE_PARM_DESC(wait_us, "how long a thread away that waits for a futex looks at it before it waits at home, in microseconds, 0 to 100000 (default 200)");
 module_param_cb(slice_us, &slice_ops, &apk_param_slice_us, 0644);
 MODULE_PARM_DESC(slice_us, "time slice when threads outnumber application CPUs, in microseconds, 100 to 10000000 (default 4000)");
 
@@ -230,6 +234,7 @@ static const struct part {
 	{ nolock_init,		nolock_exit },
 	{ affinity_init,	affinity_exit },
 	{ barrier_init,		barrier_exit },
+	{ waits_init,		waits_exit },
 	{ answers_init,		answers_exit },
 	{ clocks_init,		clocks_exit },
 	{ groups_init,		nothing },

@@ -40,7 +40,10 @@ struct space {
 	struct hlist_node node;		/* in spaces, by mm */
 	struct mm_struct *mm;		/* as in the notifier, which comes to know it later */
 	atomic_t refs;			/* threads bound; goes up again while the notifier lives */
-	raw_spinlock_t lock;		/* page->top[], page->generation */
+	raw_spinlock_t lock;		/* page->top[], page->generation, and the next three */
+	unsigned int users;		/* of the mm, as last counted; not less than threads that use it */
+	unsigned int known;		/* of them: see waits.c */
+	bool spoilt;			/* waiters have been moved */
 	struct apk_space *page;
 };
 
@@ -213,6 +216,58 @@ static __always_inline unsigned int flush_where(bool (*concerned)(u64 loaded, u6
 	}
 	rcu_read_unlock();
 	return n;
+}
+
+/* Under the lock. A full barrier follows the store. */
+static void show_unknown(struct space *s)
+{
+	u64 unknown = s->spoilt ? UINT_MAX : s->users - s->known;
+
+	if (s->page->unknown != unknown)
+		__atomic_store_n(&s->page->unknown, unknown, __ATOMIC_SEQ_CST);
+}
+
+void space_users(struct space *s, int known)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	s->users = atomic_read(&s->notifier.mm->mm_users);
+	s->known += known;
+	show_unknown(s);
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+}
+
+void space_known(struct space *s, int known)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	s->known += known;
+	show_unknown(s);
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+}
+
+void space_wait(struct space *s, unsigned int bucket, int waiters)
+{
+	__atomic_fetch_add(&s->page->waiting[bucket], waiters, __ATOMIC_SEQ_CST);
+}
+
+void space_spoil(struct mm_struct *mm)
+{
+	unsigned long flags;
+	struct space *s;
+
+	raw_spin_lock_irqsave(&spaces_lock, flags);
+	hash_for_each_possible(spaces, s, node, (unsigned long)mm) {
+		if (s->mm != mm)
+			continue;
+		raw_spin_lock(&s->lock);
+		s->spoilt = true;
+		show_unknown(s);
+		raw_spin_unlock(&s->lock);
+	}
+	raw_spin_unlock_irqrestore(&spaces_lock, flags);
 }
 
 static unsigned int flush(u64 id)

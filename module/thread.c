@@ -86,6 +86,7 @@ static void record_add(struct thread *t, struct task_struct *task)
 	__module_get(THIS_MODULE);
 	t->task = task;
 	t->slot = -1;
+	t->bucket = -1;
 	rcuwait_init(&t->wait);
 	raw_spin_lock_init(&t->account_lock);
 	init_task_work(&t->work, visit_work);
@@ -108,6 +109,7 @@ void thread_drop_space(struct thread *t)
 {
 	if (!t->space)
 		return;
+	waits_forget(t);
 	space_put(t->space);
 	t->space = NULL;
 }

@@ -111,6 +111,9 @@ struct thread {
 	u64 charged;			/* TSC cycles polled since: Linux charges them itself */
 	bool shared;			/* it sleeps, and its time away may be credited by others */
 	struct faults faults;
+	bool at_call;			/* it came home for a call, and has not been back in visit_work() since */
+	bool known;			/* counted in space as one whose waits are known; see waits.c */
+	int bucket;			/* in which it may wait for a futex, -1: none */
 };
 
 /* thread.c */
@@ -169,6 +172,15 @@ bool decline_fleeting(enum apk_decline why);	/* over without user code's help: t
 /* answers.c: current's leave to have calls answered away. answers_give() with the slot HOME or EVENT; answers_look() any time. */
 void answers_give(struct apk_slot *s, struct apk_head *h);
 void answers_look(struct apk_head *h);
+
+/*
+ * waits.c: the account of who may wait for futexes at home. By the thread itself;
+ * waits_home() at its return to user mode, with interrupts off.
+ */
+bool waits_counted(void);	/* is there one? any context */
+void waits_leave(struct thread *t);
+void waits_forget(struct thread *t);
+void waits_home(struct thread *t);
 
 /* policy.c: which threads stay home because their visits would not pay. By the thread itself. */
 bool policy_stays(struct thread *t);

@@ -239,6 +239,7 @@ static bool send(struct visit *v)
 	rseq_lend(v->s, expected->linux_cpu);
 	WRITE_ONCE(v->t->invited, false);
 	__atomic_store_n(&v->h->recall, 0, __ATOMIC_SEQ_CST);
+	waits_leave(v->t);
 	trace_apkern_visit(v->t->slot, expected->linux_cpu, v->s->regs.rip);
 	v->up = acpu_up();
 	/* Who moved it, and has waited for RCU readers, finds it ready or it is not sent. */
@@ -416,6 +417,7 @@ static void come_home(struct visit *v, struct pt_regs *regs)
 	struct thread *t = v->t;
 
 	regs_load(v->s, regs);
+	t->at_call = v->s->event == APK_EV_SYSCALL;
 	rseq_return();
 	__atomic_store_n(&v->h->state, APK_HOME, __ATOMIC_RELEASE);
 	apk_count(home_counter(v->s->event));
@@ -500,6 +502,7 @@ void visit_work(struct callback_head *work)
 	int why;
 
 	t->queued = false;
+	t->at_call = false;
 	if (t->dead) {
 		thread_free(t);
 		return;

@@ -40,7 +40,7 @@ coherence  any  12m  --                                  TestCoherence|TestTopEn
 debuggers  any  12m  --                                  TestStraceSequence|TestStraceAway|TestStraceAttach|TestGDBSession|TestGDBAttach
 others     any  12m  --                                  TestLimitSetByOthers|TestTimerSetBySibling|TestFaultsAreNoShelter|TestFilterSetBySibling|TestPerfEvent|TestPerfStat|TestPolicySetByOthers|TestMovedToQuota|TestFreezers|TestMemoryLimit|TestGroupUsage
 semantics  any  12m  --                                  TestFootprint|TestClocks|TestShellTime|TestTracer|TestCoreDump|TestOddCode|TestNamespaces
-answers    any  12m  --                                  TestAnswers|TestYield|TestAnswersTraced
+answers    any  12m  --                                  TestAnswers|TestYield|TestFutex|TestAnswersTraced
 interface  any  8m   --                                  TestRequests|TestMapping|TestUnprivileged|TestInjectRefused|TestModuleInformation|TestOptOut|TestNoModule
 fuzz       any  15m  --                                  TestFuzzDevice|TestHostileCode|TestHostileRegisters
 security   any  12m  --                                  TestNothingElseMapped|TestNothingLeftOnStacks|TestSlotsAreCleared|TestUserShare|TestPermissions

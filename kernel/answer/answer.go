@@ -74,14 +74,18 @@ const (
 // Complete decides about the call in f.
 func Complete(f *window.Frame) Second {
 	a, ok := allowed(f)
-	if !ok || a != abi.ASchedYield {
-		return Forward
+	switch {
+	case !ok:
+	case a == abi.AFutex:
+		return futex(f)
+	case a == abi.ASchedYield:
+		complete(f, a, 0)
+		if sched.GiveWay(slot.Head()) {
+			return Yield
+		}
+		return Done
 	}
-	finish(f, a, 0)
-	if sched.GiveWay(slot.Head()) {
-		return Yield
-	}
-	return Done
+	return Forward
 }
 
 // allowed returns which call it is, if it may be answered here. Home takes the
@@ -99,10 +103,11 @@ func allowed(f *window.Frame) (uint8, bool) {
 // sizeofSyscall is the length of the instruction, which the frame stands at.
 const sizeofSyscall = 2
 
-// finish makes f what the thread has after the call. SYSCALL itself has put the
+// complete makes f what the thread has after the call. SYSCALL itself has put the
 // address and the flags into RCX and R11.
-func finish(f *window.Frame, a uint8, result uint64) {
+func complete(f *window.Frame, a uint8, result int64) Second {
 	f.Regs.RIP += sizeofSyscall
-	f.Regs.RAX = result
+	f.Regs.RAX = uint64(result)
 	stat.Inc(abi.CAnswerSchedYield + int(a))
+	return Done
 }

@@ -115,6 +115,31 @@ func Waiting() bool {
 	return ok
 }
 
+// Needed says whether a thread is ready that may run on this CPU and on no other that
+// is idle: one that is takes it in a moment.
+func Needed() bool {
+	for s := (scan{cpu: window.Config().Index}); ; {
+		slot, _, ok := s.next()
+		if !ok {
+			return false
+		}
+		if !idleFor(slot) {
+			return true
+		}
+	}
+}
+
+// idleFor says whether a CPU is idle that may run the thread.
+func idleFor(slot uint32) bool {
+	for i := range window.Global().CPUs {
+		state := atomic.LoadUint32(&window.CPU(i).State)
+		if (state == abi.CPUPoll || state == abi.CPUHalt) && MayRun(slot, i) {
+			return true
+		}
+	}
+	return false
+}
+
 // MayRun says whether home lets the thread run on the CPU with that index.
 func MayRun(slot, cpu uint32) bool {
 	word := atomic.LoadUint64(&window.Head(slot).CPUs[cpu/64%abi.CPUWords])

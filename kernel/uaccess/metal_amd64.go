@@ -23,10 +23,13 @@ type config abi.CPU
 func load64(addr uint64) (v uint64, ok bool)
 
 //go:noescape
+func load32(addr uint64) (v uint32, ok bool)
+
+//go:noescape
 func store32(addr uint64, v uint32) (ok bool)
 
 //go:noescape
-func accessPCs() (load, store, refused uint64)
+func accessPCs() (load, word, store, refused uint64)
 
 // Readable says whether ring 0 can read the 8 bytes at p.
 func Readable(p unsafe.Pointer) bool {
@@ -37,6 +40,6 @@ func Readable(p unsafe.Pointer) bool {
 // Fixup returns where to go on after an exception at rip, if that is an access
 // of this package.
 func Fixup(rip uint64) (uint64, bool) {
-	load, store, refused := accessPCs()
-	return refused, rip == load || rip == store
+	load, word, store, refused := accessPCs()
+	return refused, rip == load || rip == word || rip == store
 }

@@ -23,6 +23,10 @@ TEXT ·access64(SB),NOSPLIT|NOFRAME,$0
 	MOVQ (AX), CX
 	RET
 
+TEXT ·accessWord(SB),NOSPLIT|NOFRAME,$0
+	MOVL (AX), CX
+	RET
+
 TEXT ·access32(SB),NOSPLIT|NOFRAME,$0
 	MOVL CX, (AX)
 	RET
@@ -42,6 +46,16 @@ TEXT ·load64(SB),NOSPLIT,$0-17
 	MOVB DX, ok+16(FP)
 	RET
 
+TEXT ·load32(SB),NOSPLIT,$0-13
+	MOVQ addr+0(FP), AX
+	MOVL $1, DX
+	ALLOW
+	CALL ·accessWord(SB)
+	FORBID
+	MOVL CX, v+8(FP)
+	MOVB DX, ok+12(FP)
+	RET
+
 // put: CX to the user's 4 bytes at AX, a user address. DX = 0: it was refused.
 // Uses these three registers only: the entry code calls it, too.
 TEXT ·put(SB),NOSPLIT|NOFRAME,$0
@@ -58,11 +72,13 @@ TEXT ·store32(SB),NOSPLIT,$0-17
 	MOVB DX, ok+16(FP)
 	RET
 
-TEXT ·accessPCs(SB),NOSPLIT,$0-24
+TEXT ·accessPCs(SB),NOSPLIT,$0-32
 	LEAQ ·access64(SB), AX
 	MOVQ AX, load+0(FP)
+	LEAQ ·accessWord(SB), AX
+	MOVQ AX, word+8(FP)
 	LEAQ ·access32(SB), AX
-	MOVQ AX, store+8(FP)
+	MOVQ AX, store+16(FP)
 	LEAQ ·refused(SB), AX
-	MOVQ AX, refused+16(FP)
+	MOVQ AX, refused+24(FP)
 	RET

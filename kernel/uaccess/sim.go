@@ -20,6 +20,11 @@ func load64(addr uint64) (uint64, bool) {
 	return uint64(hi)<<32 | uint64(lo), ok && ok2
 }
 
+func load32(addr uint64) (uint32, bool) {
+	v, ok := User[addr]
+	return v, ok
+}
+
 func store32(addr uint64, v uint32) bool {
 	_, ok := User[addr]
 	if ok {

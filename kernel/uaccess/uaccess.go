@@ -36,6 +36,14 @@ func Load64(addr uint64) (v uint64, ok bool) {
 	return load64(addr)
 }
 
+// Load32 reads the user's 4 bytes at addr.
+func Load32(addr uint64) (v uint32, ok bool) {
+	if addr > Limit()-4 {
+		return 0, false
+	}
+	return load32(addr)
+}
+
 // Store32 writes the user's 4 bytes at addr.
 func Store32(addr uint64, v uint32) bool {
 	return addr <= Limit()-4 && store32(addr, v)

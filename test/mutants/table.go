@@ -598,6 +598,30 @@ var table = []mutant{
 		guard:  "TestAnswers",
 		edits:  []edit{{"kernel/entry/syscall_amd64.s", "\tTESTL DX, DX; \\\n\tJZ    refused\n", "\tTESTL DX, DX; \\\n\tJZ    1(PC)\n"}},
 	},
+	{
+		name:   "waiters-not-counted",
+		breaks: "who waits for a futex at home is not counted",
+		guard:  "TestFutex",
+		edits:  []edit{{"module/waits.c", "\t\tspace_wait(t->space, what, 1);\n", "\t\tspace_wait(t->space, what, 0);\n"}},
+	},
+	{
+		name:   "strays-not-counted",
+		breaks: "a thread that runs at home counts as one that cannot wait there",
+		guard:  "TestFutex",
+		edits:  []edit{{"module/waits.c", "\tif (what == ANYTHING) {\n", "\tif (what == ANYTHING && t->dead) {\n"}},
+	},
+	{
+		name:   "moved-waiters-forgotten",
+		breaks: "a waiter that is moved to another futex is looked for at the old one",
+		guard:  "TestFutex",
+		edits:  []edit{{"module/space.c", "\t\ts->spoilt = true;\n", ""}},
+	},
+	{
+		name:   "word-misread",
+		breaks: "a wait away is over although the word is what the thread expects",
+		guard:  "TestFutex",
+		edits:  []edit{{"kernel/answer/futex.go", "case word != uint32(f.Regs.RDX):", "case word == uint32(f.Regs.RDX):"}},
+	},
 }
 
 // loopFlags are those of the boot "memory".
