@@ -19,7 +19,7 @@
 #include <linux/types.h>
 #include <linux/ioctl.h>
 
-#define APKERN_VERSION	1
+#define APKERN_VERSION	2
 #define APKERN_DEVICE	"/dev/apkern"
 #define APKERN_CPU_WORDS 4
 

@@ -4,7 +4,7 @@ import "structs"
 
 // Version and Device are APKERN_VERSION and APKERN_DEVICE.
 const (
-	Version  = 1
+	Version  = 2
 	Device   = "/dev/apkern"
 	CPUMask  = 4 // 64-bit words of a mask of Linux CPU numbers
 	PageSize = 4096
