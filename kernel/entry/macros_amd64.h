@@ -91,18 +91,23 @@
 	MOVUPS frame_XMM+0xe0(SP), X14; \
 	MOVUPS frame_XMM+0xf0(SP), X15
 
-// Call the function in a Go function variable. Arguments are in AX, BX and CX,
-// the result comes in AX. The callee may spill its register arguments above the
-// return address, which is what the room on the stack is for.
-#define CALL_GO(fn) \
+// Call the function in a Go function variable that uses general registers only:
+// the user's vector registers and FS base stay. Arguments are in AX, BX and CX, the
+// result comes in AX. The callee may spill its register arguments above the return
+// address, which is what the room on the stack is for.
+#define CALL_PLAIN(fn) \
 	MOVQ  $const_privateBase, R14; \
-	XORPS X15, X15; \
 	XORL  BP, BP; \
 	SUBQ  $32, SP; \
 	MOVQ  fn, DX; \
 	MOVQ  (DX), R12; \
 	CALL  R12; \
 	ADDQ  $32, SP
+
+// The same for any function: compiled code takes X15 for zero.
+#define CALL_GO(fn) \
+	XORPS X15, X15; \
+	CALL_PLAIN(fn)
 
 // Close the user's pages: RFLAGS.AC, which a trap leaves as the user had it,
 // would open them to ring 0. CLAC exists only where SMAP does.

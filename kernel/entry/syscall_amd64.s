@@ -4,17 +4,6 @@
 #include "go_asm.h"
 #include "macros_amd64.h"
 
-// Call the function in a Go function variable that uses general registers only:
-// the user's vector registers and FS base stay. Argument and result are in AX.
-#define CALL_PLAIN(fn) \
-	MOVQ  $const_privateBase, R14; \
-	XORL  BP, BP; \
-	SUBQ  $32, SP; \
-	MOVQ  fn, DX; \
-	MOVQ  (DX), R12; \
-	CALL  R12; \
-	ADDQ  $32, SP
-
 // Store CX at the user's address in AX, unless that is null.
 #define PUT(refused) \
 	TESTQ AX, AX; \
