@@ -22,6 +22,8 @@
 #define APKERN_VERSION	2
 #define APKERN_DEVICE	"/dev/apkern"
 #define APKERN_CPU_WORDS 4
+#define APKERN_MAP_CPU	1	/* pages of the mapping: the first of application CPU 0 */
+#define APKERN_MAP_CPU_PAGES 2	/* struct apk_stat, struct apk_log */
 
 /* ADOPT and ADOPT_EXEC. cpus: Linux CPU numbers it may use, none set: all. Children inherit it. */
 struct apkern_adopt {

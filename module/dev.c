@@ -9,8 +9,6 @@
 #include "compat.h"
 #include "core.h"
 
-#define PAGES_PER_CPU	2	/* statistics and log */
-
 static long ioctl_adopt(const void __user *arg, bool at_exec)
 {
 	struct apkern_adopt a;
@@ -86,12 +84,12 @@ static void *mapped_page(unsigned long n)
 	if (!n)
 		return apk_home;
 	n--;
-	if (n >= (unsigned long)apk_nr_cpus * PAGES_PER_CPU)
+	if (n >= (unsigned long)apk_nr_cpus * APKERN_MAP_CPU_PAGES)
 		return NULL;
-	a = &apk_cpus[n / PAGES_PER_CPU];
+	a = &apk_cpus[n / APKERN_MAP_CPU_PAGES];
 	/* Pairs with the store in memory_cpu_init(): log comes before. */
 	stat = virt_load_acquire(&a->stat);
-	n %= PAGES_PER_CPU;
+	n %= APKERN_MAP_CPU_PAGES;
 	return stat && n ? a->log : stat;
 }
 

@@ -17,17 +17,17 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-#define WORKERS		3
-#define PAGE		4096UL
-#define MAP_PAGES	(1 + 5UL * (unsigned int)__builtin_popcountll(cpus))
+#define WORKERS 3
+#define PAGE 4096UL
+#define MAP_PAGES (APKERN_MAP_CPU + APKERN_MAP_CPU_PAGES * (unsigned long)__builtin_popcountll(cpus))
 
 static uint64_t seed, cpus;
 static long current_round;
 static const char *self;
-static int shared_fd = -1;	/* closed and opened under everybody's hands */
+static int shared_fd = -1; /* closed and opened under everybody's hands */
 static volatile int over;
-static char *readable;		/* a page; before it one that is not there */
-static char *memory;		/* a page; behind it one that is not there */
+static char *readable; /* a page; before it one that is not there */
+static char *memory; /* a page; behind it one that is not there */
 
 #define round_check(cond, fmt, ...) \
 	check(cond, "seed %#lx, round %ld: " fmt, seed, current_round, ##__VA_ARGS__)
@@ -57,15 +57,18 @@ static unsigned int size_of(unsigned int request)
 static unsigned int pick_request(struct random *r)
 {
 	static const unsigned int ours[] = {
-		APKERN_IOC_ADOPT, APKERN_IOC_ADOPT_EXEC, APKERN_IOC_INFO, APKERN_IOC_INJECT,
+		APKERN_IOC_ADOPT,
+		APKERN_IOC_ADOPT_EXEC,
+		APKERN_IOC_INFO,
+		APKERN_IOC_INJECT,
 	};
 	unsigned int request = one_of(r, ours);
 
 	switch (below(r, 8)) {
 	case 0:
-		return request ^ 1U << below(r, 8);	/* the number */
+		return request ^ 1U << below(r, 8); /* the number */
 	case 1:
-		return request ^ 1U << (16 + below(r, 16));	/* size and direction */
+		return request ^ 1U << (16 + below(r, 16)); /* size and direction */
 	case 2:
 		return (unsigned int)random64(r) << 16 | APKERN_IOC << 8 | (random64(r) & 0xff);
 	}
@@ -107,8 +110,17 @@ static void fill(struct random *r, unsigned int request, union request *q)
 static void *place(struct random *r, const union request *q, unsigned int size, unsigned int *has, int *writable)
 {
 	static const uintptr_t nowhere[] = {
-		0, 8, 0x7ffffffff000, 0x800000000000, 0x8000000000000000, 0xffff800000000000,
-		0xffffffff80000000, 0xffffffff81000000, 0xffffffffff600000, 0xfffffffffffffff8, 0x0100000000000000,
+		0,
+		8,
+		0x7ffffffff000,
+		0x800000000000,
+		0x8000000000000000,
+		0xffff800000000000,
+		0xffffffff80000000,
+		0xffffffff81000000,
+		0xffffffffff600000,
+		0xfffffffffffffff8,
+		0x0100000000000000,
 	};
 	char *p;
 
@@ -118,7 +130,7 @@ static void *place(struct random *r, const union request *q, unsigned int size, 
 	case 0:
 		*has = 0;
 		return (void *)one_of(r, nowhere);
-	case 1:		/* the end is not there */
+	case 1: /* the end is not there */
 		if (size) {
 			*has = below(r, size);
 			p = memory + PAGE - *has;
@@ -129,7 +141,7 @@ static void *place(struct random *r, const union request *q, unsigned int size, 
 	case 2:
 		if (size) {
 			*has = 0;
-			return readable - 1 - below(r, size);	/* the beginning is not there */
+			return readable - 1 - below(r, size); /* the beginning is not there */
 		}
 		break;
 	case 3:
@@ -183,7 +195,8 @@ static void make_request(struct random *r, int fd, int racing)
 
 		memcpy(&info, p, sizeof(info));
 		round_check(info.cpus == (unsigned int)__builtin_popcountll(cpus) && info.cpus_up == info.cpus &&
-			    info.slots_used <= 1024 && info.tsc_khz, "info is wrong");
+				    info.slots_used <= 1024 && info.tsc_khz,
+			    "info is wrong");
 	}
 }
 
@@ -204,7 +217,7 @@ static void use_mapping(struct random *r, char *m, unsigned long size, int fd)
 	case 1:
 		madvise(m, size, MADV_DONTNEED);
 		break;
-	case 2:		/* beyond its end there is nothing to be had */
+	case 2: /* beyond its end there is nothing to be had */
 		p = mremap(m, size, size + 64 * PAGE, MREMAP_MAYMOVE);
 		round_check(p == MAP_FAILED, "it grew");
 		break;
@@ -219,7 +232,13 @@ static void use_mapping(struct random *r, char *m, unsigned long size, int fd)
 static void make_mapping(struct random *r, int fd, int racing)
 {
 	static const int protections[] = {
-		PROT_READ, PROT_READ, PROT_READ, PROT_NONE, PROT_READ | PROT_WRITE, PROT_WRITE, PROT_EXEC | PROT_READ,
+		PROT_READ,
+		PROT_READ,
+		PROT_READ,
+		PROT_NONE,
+		PROT_READ | PROT_WRITE,
+		PROT_WRITE,
+		PROT_EXEC | PROT_READ,
 	};
 	int protection = one_of(r, protections), flags = one_in(r, 4) ? MAP_PRIVATE : MAP_SHARED, got, want = 0;
 	unsigned long pages = 1 + below(r, one_in(r, 4) ? 4096 : MAP_PAGES), size = pages * PAGE;
@@ -227,7 +246,7 @@ static void make_mapping(struct random *r, int fd, int racing)
 	char *m;
 
 	if (one_in(r, 4))
-		offset = random64(r) >> (13 + below(r, 51));	/* as large as it can be */
+		offset = random64(r) >> (13 + below(r, 51)); /* as large as it can be */
 	if (one_in(r, 16))
 		flags |= MAP_POPULATE;
 	m = mmap(NULL, size, protection, flags, fd, offset * PAGE);
