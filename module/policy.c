@@ -15,6 +15,7 @@
 #include "trace.h"
 
 #define PASSAGE_US	10	/* what one costs, before any was made */
+#define TRYOUT		128	/* passages that a try-out in a crowd may lose, at the least */
 #define OUTLIER		4	/* times the mean: somebody else made it so long */
 #define MEMORY		8	/* passages that the mean is of, about */
 
@@ -34,11 +35,14 @@ static struct {
 
 static struct rule rule_now(void)
 {
+	u64 one = READ_ONCE(passage) ?: (u64)PASSAGE_US * tsc_khz / 1000;
+
 	return (struct rule){
-		.passage = READ_ONCE(passage) ?: (u64)PASSAGE_US * tsc_khz / 1000,
+		.passage = one,
 		.tick = (u64)tsc_khz * 1000 / HZ,
 		.stay = (u64)READ_ONCE(apk_param_stay_ms) * tsc_khz,
-		.patience = tsc_khz,	/* a millisecond */
+		/* A millisecond, or where passages are dear, those that a program needs to begin. */
+		.patience = max_t(u64, tsc_khz, TRYOUT * one),
 		.loss = READ_ONCE(apk_param_loss),
 	};
 }
