@@ -375,7 +375,7 @@ var table = []mutant{
 		name:   "any-pages-shown",
 		breaks: "a mapping of the device shows the pages behind its end",
 		guard:  "TestFuzzDevice",
-		edits:  []edit{{"module/dev.c", "\tif (n >= (unsigned long)apk_nr_cpus * PAGES_PER_CPU)\n\t\treturn NULL;\n", "\tn %= apk_nr_cpus * PAGES_PER_CPU;\n"}},
+		edits:  []edit{{"module/dev.c", "\tif (n >= (unsigned long)apk_nr_cpus * APKERN_MAP_CPU_PAGES)\n\t\treturn NULL;\n", "\tn %= apk_nr_cpus * APKERN_MAP_CPU_PAGES;\n"}},
 	},
 	{
 		name:   "flags-ignored",
