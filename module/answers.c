@@ -95,16 +95,7 @@ void answers_look(struct apk_head *h)
 }
 
 /* Diverts a function that sets bits of other threads: they are looked at when it has. */
-#define WATCH(name)							\
-DIVERT_DECLARE(name);							\
-static unsigned long instead_of_##name(DIVERT_ARGS)			\
-{									\
-	unsigned long ret = divert_original(name)(DIVERT_PASS);		\
-									\
-	take_from_watched();						\
-	divert_done();							\
-	return ret;							\
-}
+#define WATCH(name)	DIVERT_AROUND(name, (void)0, take_from_watched())
 
 /* Of the filters, the call itself: what follows it may be inlined. */
 #ifdef CONFIG_SECCOMP_FILTER

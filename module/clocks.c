@@ -36,17 +36,7 @@ static void credit_group(struct task_struct *leader)
 	X(task_cputime_adjusted, credit_task)				\
 	X(thread_group_cputime, credit_group)
 
-#define X(name, credit)							\
-DIVERT_DECLARE(name);							\
-static unsigned long instead_of_##name(DIVERT_ARGS)			\
-{									\
-	unsigned long result;						\
-									\
-	credit((struct task_struct *)a);				\
-	result = divert_original(name)(DIVERT_PASS);			\
-	divert_done();							\
-	return result;							\
-}
+#define X(name, credit)	DIVERT_AROUND(name, credit((struct task_struct *)a), (void)0)
 CLOCKS(X)
 #undef X
 

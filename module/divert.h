@@ -35,6 +35,20 @@ struct diversion {
 	DEFINE_STATIC_CALL(original_##function, divert_nowhere)
 #define divert_original(function)	static_call(original_##function)
 
+/* Such a replacement, which makes the call as it is; both statements may use the arguments. */
+#define DIVERT_AROUND(function, before, after)				\
+DIVERT_DECLARE(function);						\
+static unsigned long instead_of_##function(DIVERT_ARGS)			\
+{									\
+	unsigned long ret;						\
+									\
+	before;								\
+	ret = divert_original(function)(DIVERT_PASS);			\
+	after;								\
+	divert_done();							\
+	return ret;							\
+}
+
 /* After it: an element of an array of diversions. */
 #define DIVERSION(function) {						\
 	.probe = {							\

@@ -125,19 +125,7 @@ static struct mm_struct *mm_of_walk(unsigned long walk)
 	MONITOR_FUNCTIONS(X) IDLE_FUNCTIONS(X)				\
 	X(folio_referenced_one, mm_of_vma(b))
 
-#define X(name, mm)							\
-DIVERT_DECLARE(name);							\
-static unsigned long instead_of_##name(DIVERT_ARGS)			\
-{									\
-	unsigned long result;						\
-	struct hold h;							\
-									\
-	hold_begin(&h, mm);						\
-	result = divert_original(name)(DIVERT_PASS);			\
-	hold_end(&h);							\
-	divert_done();							\
-	return result;							\
-}
+#define X(name, mm)	DIVERT_AROUND(name, struct hold h; hold_begin(&h, mm), hold_end(&h))
 GUARDED_FUNCTIONS(X)
 #undef X
 
