@@ -17,9 +17,9 @@ const (
 )
 
 // prepareRSEQ does what Linux does when it puts a thread on a CPU
-// (kernel/rseq.c). False: the thread was preempted or moved inside a
-// restartable sequence, or its area cannot be reached from here. Home then
-// aborts the sequence. It returns the event to go home with.
+// (kernel/rseq.c). It returns the event to go home with: abi.EvRSEQ when the
+// thread was preempted or moved inside a restartable sequence, or its area cannot
+// be reached from here. Home then aborts the sequence.
 func prepareRSEQ(s *abi.Slot) uint32 {
 	if s.RSEQ == 0 {
 		return abi.EvNone

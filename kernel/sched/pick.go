@@ -23,23 +23,22 @@ func Idle() { raise(atomic.LoadUint64(&window.Global().Level)) }
 // to the CPU where it last ran if that polls too, for a moment: its address space
 // is probably loaded there.
 func Next() (Choice, bool) {
-	if empty() {
+	slot, n := census()
+	if n == 0 {
 		return Choice{}, false
 	}
-	if c, ok := returned(); ok {
-		return c, true
+	if n == 1 {
+		if c, ok := returned(slot); ok {
+			return c, true
+		}
 	}
 	return choose(0, true)
 }
 
-// returned is what choose comes to in the commonest case: the only ready thread is
-// one that ran here, and came back before it could be overdue.
-func returned() (Choice, bool) {
+// returned is what choose comes to in the commonest case: the only thread in the set
+// is ready, ran here, and came back before it could be overdue.
+func returned(slot uint32) (Choice, bool) {
 	self := window.Config().Index
-	slot, ok := only()
-	if !ok {
-		return Choice{}, false
-	}
 	h := window.Head(slot)
 	if atomic.LoadUint32(&h.State) != abi.Ready || atomic.LoadUint32(&h.Last) != self || !MayRun(slot, self) ||
 		wait(h, cpu.ReadTSC()) > overdueSlices*slice() {

@@ -51,7 +51,11 @@ func TestReturned(t *testing.T) {
 				h.State = abi.Home
 			}
 		}
-		c, ok := returned()
+		slot, n := census()
+		if n != 1 {
+			return
+		}
+		c, ok := returned(slot)
 		if !ok {
 			return
 		}

@@ -49,32 +49,21 @@ func words() uint32 {
 	return min(atomic.LoadUint32(&g.Words), uint32(len(g.Ready)))
 }
 
-// only returns the one thread that is in the set, which may not be ready any
-// more. False: there is none, or more than one.
-func only() (slot uint32, ok bool) {
+// census says how many threads are in the set: none, one or several, that is 2. One
+// is returned; it may not be ready any more.
+func census() (slot uint32, n int) {
 	ready := &window.Global().Ready
 	for i := range words() {
 		left := atomic.LoadUint64(&ready[i%uint32(len(ready))])
 		if left == 0 {
 			continue
 		}
-		if ok || left&(left-1) != 0 {
-			return 0, false
+		if n != 0 || left&(left-1) != 0 {
+			return 0, 2
 		}
-		slot, ok = i*64+uint32(bits.TrailingZeros64(left)), true
+		slot, n = i*64+uint32(bits.TrailingZeros64(left)), 1
 	}
-	return slot, ok
-}
-
-// empty says whether nothing is in the set.
-func empty() bool {
-	ready := &window.Global().Ready
-	for i := range words() {
-		if atomic.LoadUint64(&ready[i%uint32(len(ready))]) != 0 {
-			return false
-		}
-	}
-	return true
+	return slot, n
 }
 
 // scan goes through the threads that are ready and may run on a CPU.
@@ -107,7 +96,7 @@ func (s *scan) next() (slot uint32, h *abi.Head, ok bool) {
 
 // Waiting says whether a thread is ready that may run on this CPU.
 func Waiting() bool {
-	if empty() {
+	if _, n := census(); n == 0 {
 		return false
 	}
 	s := scan{cpu: window.Config().Index}
