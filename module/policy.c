@@ -164,7 +164,7 @@ static u64 price(const struct trip *trip, const struct rule *r)
 	return min_t(u64, div_u64(trip->lost, trip->passages), OUTLIER * r->passage);
 }
 
-bool policy_tires(const struct thread *t, const struct trip *trip)
+bool policy_tires(struct thread *t, const struct trip *trip)
 {
 	struct account now = t->policy.account;
 	struct rule r = rule_now();
@@ -172,7 +172,8 @@ bool policy_tires(const struct thread *t, const struct trip *trip)
 
 	return READ_ONCE(apk_param_stay) &&
 	       rule_visit(&now, &r, rdtsc(), trip->gain, price(trip, &r) * trip->passages, many) ==
-		       VERDICT_STAY;
+		       VERDICT_STAY &&
+	       !affinity_away_only(t);
 }
 
 void policy_account(struct thread *t, const struct trip *trip)

@@ -211,7 +211,7 @@ static inline bool policy_goes_on(struct thread *t)
 void policy_leaves(void);			/* a visit begins; one of the next two follows */
 void policy_account(struct thread *t, const struct trip *trip);
 void policy_skips(void);
-bool policy_tires(const struct thread *t, const struct trip *trip);	/* is it so far that it stays home? */
+bool policy_tires(struct thread *t, const struct trip *trip);	/* is it so far that it stays home? */
 void policy_fresh(struct thread *t);		/* another program */
 void policy_born(struct thread *child);		/* by its parent */
 void policy_ends(const struct thread *t);

@@ -364,7 +364,7 @@ static bool tired(const struct visit *v)
 {
 	struct trip trip = trip_of(v);
 
-	return policy_tires(v->t, &trip) && !affinity_away_only(v->t);
+	return policy_tires(v->t, &trip);
 }
 
 static bool serve_fault(struct visit *v)
