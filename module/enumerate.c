@@ -277,7 +277,7 @@ unsigned int enumerate_package(u32 apicid)
 /*
  * Is SMT switched off by policy (nosmt, mitigations=auto,nosmt, or in sysfs)? Modules
  * are only told whether it may ever be switched on, which a processor without SMT
- * denies too; sysfs knows the rest.
+ * denies too; sysfs knows the rest. Not for who holds CPUs in place.
  */
 static bool smt_off(void)
 {
@@ -329,11 +329,10 @@ static bool check_siblings(const struct entry *e, unsigned int bits, bool off)
 }
 
 /* Of "all" a CPU is left out that must not be ours; one that cpus= names is an error. */
-static int check_chosen(void)
+static int check_chosen(bool off)
 {
 	DECLARE_BITMAP(out, APK_MAX_CPUS) = {};
 	unsigned int bits = thread_bits(), i;
-	bool off = smt_off();
 
 	for (i = 0; i < nr_candidates; i++) {
 		if (!candidates[i].chosen ||
@@ -371,7 +370,7 @@ static void list_candidates(bool chosen)
 	}
 }
 
-static int pick(void)
+static int pick(bool off)
 {
 	int err = parse_cpus();
 	unsigned int i, n = 0;
@@ -384,7 +383,7 @@ static int pick(void)
 		return -ENOMEM;
 	list_candidates(true);
 	list_candidates(false);
-	err = check_chosen();
+	err = check_chosen(off);
 	if (err)
 		return err;
 	for (i = 0; i < nr_candidates; i++) {
@@ -425,9 +424,12 @@ int enumerate_init(void)
 		refusing = !err;
 	}
 	if (!err) {
+		/* Before: reading files takes locks that others hold who wait for this one. */
+		bool off = smt_off();
+
 		/* No CPU comes up between the look at it and the mark. */
 		cpus_read_lock();
-		err = pick();
+		err = pick(off);
 		cpus_read_unlock();
 	}
 	if (err)
