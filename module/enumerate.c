@@ -11,6 +11,7 @@
 #include <linux/cpuhotplug.h>
 #include <linux/fs.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <asm/processor.h>
 #include <asm/smp.h>
 #include "compat.h"
@@ -274,25 +275,47 @@ unsigned int enumerate_package(u32 apicid)
 	return apicid >> package_bits();
 }
 
+struct smt_look {
+	struct work_struct work;
+	struct completion done;
+	bool off;
+};
+
+static void look_at_smt(struct work_struct *work)
+{
+	struct smt_look *look = container_of(work, struct smt_look, work);
+	char state[8] = "";
+	struct file *f = filp_open("/sys/devices/system/cpu/smt/control", O_RDONLY, 0);
+	loff_t pos = 0;
+
+	if (IS_ERR(f)) {
+		look->off = !cpu_smt_possible();
+	} else {
+		kernel_read(f, state, sizeof(state) - 1, &pos);
+		filp_close(f, NULL);
+		look->off = !strncmp(state, "off", 3) || !strncmp(state, "force", 5);
+	}
+	complete(&look->done);
+}
+
 /*
  * Is SMT switched off by policy (nosmt, mitigations=auto,nosmt, or in sysfs)? Modules
  * are only told whether it may ever be switched on, which a processor without SMT
- * denies too; sysfs knows the rest. Not for who holds CPUs in place.
+ * denies too; sysfs knows the rest. Another thread reads it: who is about to write one of
+ * sysfs' files must not read another, by lockdep's rules. Not for who holds CPUs in place.
  */
 static bool smt_off(void)
 {
-	char state[8] = "";
-	struct file *f;
-	loff_t pos = 0;
+	struct smt_look look = { .off = false };
 
 	if (!IS_ENABLED(CONFIG_HOTPLUG_SMT))
 		return false;
-	f = filp_open("/sys/devices/system/cpu/smt/control", O_RDONLY, 0);
-	if (IS_ERR(f))
-		return !cpu_smt_possible();
-	kernel_read(f, state, sizeof(state) - 1, &pos);
-	filp_close(f, NULL);
-	return !strncmp(state, "off", 3) || !strncmp(state, "force", 5);
+	init_completion(&look.done);
+	INIT_WORK_ONSTACK(&look.work, look_at_smt);
+	queue_work(system_unbound_wq, &look.work);
+	wait_for_completion(&look.done);
+	destroy_work_on_stack(&look.work);
+	return look.off;
 }
 
 /* Why a chosen CPU's core siblings speak against it; NULL: they do not. */

@@ -60,10 +60,10 @@ func (s Sysfs) Status() (st Status, err error) {
 			return Status{}, ErrNotLoaded
 		}
 		if st, err = s.status(); !vanished(err) {
-			break
+			return st, err
 		}
 	}
-	return st, err
+	return Status{}, ErrNotLoaded // it is just being inserted, or removed
 }
 
 // vanished says that a file was removed before it was opened, or before it was read.

@@ -59,7 +59,8 @@ func sound(t *testing.T, before left) {
 	t.Helper()
 	after := leftBy(t)
 	t.Logf("before: %d mm_structs, %v; after: %d, %v", before.mms, before.memory, after.mms, after.memory)
-	if after.mms-before.mms > growth {
+	// A kernel that watches itself keeps what is freed for a while.
+	if after.mms-before.mms > growth && !watched() {
 		t.Errorf("%d mm_structs before, %d after", before.mms, after.mms)
 	}
 	grown(t, before.memory, after.memory, fuzzMemory)

@@ -24,7 +24,7 @@ func TestFootprint(t *testing.T) {
 	const top = "/sys/kernel/apkern/"
 	once := read("/sys/module/apkern/coresize") + read(top+"memory_shared")
 	cpus := read(top+"memory_cpus") / len(cpuList(t, "cpus"))
-	succeed(t, viaRun, program("spin"), strconv.Itoa(threads), "20")
+	succeed(t, viaRun, program("spin"), strconv.Itoa(threads), strconv.Itoa(20*slower()))
 	each := read(top+"memory_threads") / threads
 	t.Logf("once %d bytes, a CPU %d, a thread %d", once, cpus, each)
 	if each < mostThread/2 {
