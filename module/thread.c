@@ -92,7 +92,7 @@ static void record_add(struct thread *t, struct task_struct *task)
 	init_task_work(&t->work, visit_work);
 	policy_fresh(t);
 	affinity_fresh(t);
-	faults_fresh(&t->faults);
+	ahead_fresh(&t->faults.ahead);
 	atomic_inc(&adopted);
 	raw_spin_lock_irqsave(&records_lock, flags);
 	hash_add_rcu(thread_records, &t->node, (unsigned long)task);
@@ -248,7 +248,7 @@ void thread_execed(struct task_struct *task)
 	if (t) {
 		t->at_exec = false;
 		policy_fresh(t);
-		faults_fresh(&t->faults);
+		ahead_fresh(&t->faults.ahead);
 		t->kick = t->space || !policy_stays(t);		/* the old program's */
 	}
 	rcu_read_unlock();

@@ -59,19 +59,30 @@ struct affinity {
 	struct cpumask of_linux;	/* Linux's mask when it was chosen */
 };
 
-/* Faults in ascending order: see fault.c. Addresses here are page numbers, and nothing but guesses. */
-struct stream {
+/* Pages served ahead: see ahead.c. Addresses here are page numbers, and nothing but guesses. */
+struct run {
 	u64 next;		/* the first page that was not served */
-	unsigned int ahead;	/* how many before that were served and not asked for */
+	unsigned int window;	/* how many pages were served ahead, at the most */
+};
+
+struct guess {
+	u64 page;
+	u64 pages;		/* bit i: page + i was served ahead, and nothing is known of its use */
+};
+
+struct ahead {
+	unsigned int credit;	/* how many pages more may be served ahead */
+	bool proven;		/* one that was has been touched */
+	unsigned int oldest;	/* in run */
+	unsigned int next;	/* in guess, to be looked at */
+	struct run run[4];
+	struct guess guess[16];	/* as many blocks as there is credit for */
 };
 
 struct faults {
 	u64 address, ip;	/* the last fault, to notice one that repeats */
 	unsigned int repeats;
-	unsigned int window;	/* how many pages to serve ahead next */
-	unsigned int credit;	/* how many may be, in quarters */
-	unsigned int oldest;	/* in stream */
-	struct stream stream[4];
+	struct ahead ahead;
 };
 
 /*
@@ -158,7 +169,10 @@ void rseq_return(void);
 
 /* fault.c: serves a page fault of current's, in place of user mode; false: it is for Linux to see natively. */
 bool fault_serve(struct faults *f, const struct apk_slot *s);
-void faults_fresh(struct faults *f);	/* a new thread, or another program */
+
+/* ahead.c: pages that come with one that was served. */
+void ahead_fresh(struct ahead *a);	/* a new thread, or another program */
+void ahead_serve(struct ahead *a, struct vm_area_struct *vma, u64 address, unsigned int flags);
 
 /*
  * decline.c. decline_now() returns why current must not visit now, or -1.

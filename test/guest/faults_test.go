@@ -15,7 +15,7 @@ func TestFaultAround(t *testing.T) {
 		name  string
 		ahead int64 // pages that must have been served ahead, at least
 	}{
-		{"order", 800}, {"bound", 500}, {"guard", 100}, {"dontneed", 1000}, {"cow", 1000},
+		{"order", 800}, {"bound", 500}, {"scattered", 1300}, {"edges", 260}, {"guard", 100}, {"dontneed", 1000}, {"cow", 1000},
 		{"exact", 300}, {"zero", 500}, {"file", 0}, {"userfault", 30},
 	} {
 		t.Run(c.name, func(t *testing.T) { compareFaults(t, c.ahead, c.name) })
