@@ -87,6 +87,7 @@
 	X(POLICY, "policy", "staying home pays")			\
 	X(CPUS, "cpus", "no application CPU to go to")			\
 	X(SLOTS, "slots", "no slot free")				\
-	X(MEMORY, "memory", "the address space could not be bound")
+	X(MEMORY, "memory", "the address space could not be bound") \
+	X(TURN, "turn", "application CPUs are full and home has nothing else to do")
 
 #endif

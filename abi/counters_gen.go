@@ -152,6 +152,7 @@ const (
 	DCpus           // no application CPU to go to
 	DSlots          // no slot free
 	DMemory         // the address space could not be bound
+	DTurn           // application CPUs are full and home has nothing else to do
 	DeclineCount
 )
 
@@ -172,4 +173,5 @@ var Declines = [DeclineCount]Counter{
 	{"cpus", "no application CPU to go to"},
 	{"slots", "no slot free"},
 	{"memory", "the address space could not be bound"},
+	{"turn", "application CPUs are full and home has nothing else to do"},
 }

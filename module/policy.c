@@ -11,6 +11,7 @@
 #include <linux/sched/stat.h>
 #include <linux/sched/task_stack.h>
 #include <asm/tsc.h>
+#include <asm/unistd.h>
 #include "thread.h"
 #include "trace.h"
 
@@ -51,6 +52,12 @@ static struct rule rule_now(void)
 static bool crowd(int others)
 {
 	return others >= (int)num_online_cpus() || !single_task_running();
+}
+
+/* The visit of current's is counted. */
+bool policy_crowd(void)
+{
+	return crowd(atomic_read(&visits) - 1);
 }
 
 static bool in_vain(pid_t process)
@@ -119,7 +126,30 @@ static bool leaves(struct thread *t)
 	return go;
 }
 
-/* Before its first instruction. */
+/*
+ * Is a new thread still being made? C libraries and run times have it make some of
+ * these calls, and touch its stack, before its function runs; the call after which
+ * they run it, or the next tick, ends that. Away each would be a passage.
+ */
+static bool setting_up(const struct thread *t)
+{
+	const struct pt_regs *regs = current_pt_regs();
+
+	switch ((long)regs->orig_ax) {
+	case __NR_clone:
+	case __NR_clone3:
+	case __NR_rseq:
+	case __NR_set_robust_list:
+	case __NR_set_tid_address:
+	case __NR_gettid:
+	case __NR_sigaltstack:
+	case __NR_arch_prctl:
+		return true;
+	}
+	return (long)regs->orig_ax < 0 && t->policy.seen == (u32)jiffies;
+}
+
+/* As soon as it is made. */
 static bool begins(struct thread *t)
 {
 	t->unborn = false;
@@ -145,7 +175,7 @@ bool policy_returns(struct thread *t)
 	if (!p->account.home || !READ_ONCE(apk_param_stay))
 		return true;
 	if (t->unborn)
-		return begins(t) && set_out(t);
+		return !setting_up(t) && begins(t) && set_out(t);
 	if (policy_goes_on(t))
 		return false;
 	return leaves(t) && set_out(t);
@@ -168,7 +198,7 @@ bool policy_tires(struct thread *t, const struct trip *trip)
 {
 	struct account now = t->policy.account;
 	struct rule r = rule_now();
-	bool many = crowd(atomic_read(&visits) - 1);
+	bool many = trip->crowd || policy_crowd();
 
 	return READ_ONCE(apk_param_stay) &&
 	       rule_visit(&now, &r, rdtsc(), trip->gain, price(trip, &r) * trip->passages, many) ==
@@ -180,7 +210,7 @@ void policy_account(struct thread *t, const struct trip *trip)
 {
 	struct rule r = rule_now();
 	struct policy *p = &t->policy;
-	bool many = crowd(atomic_dec_return(&visits)), before = p->account.proven;
+	bool many = crowd(atomic_dec_return(&visits)) || trip->crowd, before = p->account.proven;
 	u64 one = price(trip, &r);
 	enum verdict verdict;
 

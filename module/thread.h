@@ -27,7 +27,7 @@ enum policy_decision {
 	APK_P_WAIT,		/* a tick found the thread in user mode, and it stays */
 	APK_P_LEAVE,
 	APK_P_STAY,		/* its visits do not pay */
-	APK_P_BEGIN,		/* away, from the first instruction on */
+	APK_P_BEGIN,		/* away, as soon as it was made */
 };
 
 /* A visit, for policy_account(). */
@@ -36,6 +36,7 @@ struct trip {
 	u64 lost;		/* TSC cycles that were neither that nor spent serving faults */
 	unsigned int passages;	/* ways there and back, those for faults included */
 	bool queued;		/* no CPU was idle: what was lost says nothing of passages */
+	bool crowd;		/* when it was made ready, or once more, it was in a crowd */
 };
 
 /* Sets of application CPUs, by index, of APK_CPU_WORDS words. */
@@ -104,7 +105,7 @@ struct thread {
 			bool at_exec;	/* adopted only when it next executes a program */
 			bool moved;	/* by anybody: come home, and leave again at once; see thread_move() */
 			bool turn;	/* at home for a turn: see turn_until */
-			bool unborn;	/* a new thread, that leaves at once if it is in a crowd */
+			bool unborn;	/* a new thread, that leaves as soon as it is made if it is in a crowd */
 		};
 		u64 busy;
 	};
@@ -222,6 +223,7 @@ static inline bool policy_goes_on(struct thread *t)
 	return true;
 }
 
+bool policy_crowd(void);			/* could somebody else use its home CPU? */
 void policy_leaves(void);			/* a visit begins; one of the next two follows */
 void policy_account(struct thread *t, const struct trip *trip);
 void policy_skips(void);
@@ -268,6 +270,7 @@ unsigned int ready_next(unsigned int slot);	/* the first from there on that is R
  * thread itself, but for turn_look().
  */
 void turn_look(void);
+bool turn_instead(struct thread *t);	/* of leaving: home is free, application CPUs are not; after place_allowed() */
 bool turn_taken(struct thread *t);	/* READY -> HOME: it has been invited */
 void turn_begin(struct thread *t);	/* its time away is credited */
 bool turn_lasts(struct thread *t);

@@ -3,6 +3,9 @@
  * Turns at home: a CPU of Linux's own that has nothing to do takes part when the
  * application CPUs are full.
  *
+ * A thread that is about to leave, and finds all of them taken and nothing else to do
+ * for the CPU that it is on, has its turn at once.
+ *
  * A thread that waits for an application CPU has a task that sleeps in its visit.
  * When two looks in a row find threads waiting and no application CPU idle, and
  * the look itself is all that its home CPU has to do, the one that has run
@@ -19,7 +22,7 @@
 #include "thread.h"
 
 #define TURN		max(HZ / 40, 1)
-#define LOOK_PERIOD	max(HZ / 100, 1)
+#define LOOK_PERIOD	1	/* jiffies */
 
 static void look(struct work_struct *work);
 static DECLARE_DELAYED_WORK(look_work, look);
@@ -35,6 +38,12 @@ void turn_look(void)
 static bool may_turn(struct thread *t)
 {
 	return !t->pinned && !affinity_away_only(t) && !READ_ONCE(t->invited);
+}
+
+bool turn_instead(struct thread *t)
+{
+	return READ_ONCE(apk_param_stay) && !t->turn && may_turn(t) && single_task_running() &&
+	       place_full(&apk_global->head[t->slot]);
 }
 
 /*

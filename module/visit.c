@@ -40,6 +40,7 @@ struct visit {
 	u64 served;		/* how long serving faults took */
 	unsigned int passages;	/* how often it was made ready */
 	bool queued;		/* then, once: no CPU was idle */
+	bool crowd;		/* then, once: in a crowd */
 };
 
 static u32 head_state(const struct apk_head *h)
@@ -234,6 +235,7 @@ static bool send(struct visit *v)
 	expected = place_expect(v->h);
 	if (!expected)
 		return false;
+	v->crowd |= policy_crowd();
 	fair_weigh(current, v->h);
 	answers_give(v->s, v->h);
 	rseq_lend(v->s, expected->linux_cpu);
@@ -352,6 +354,7 @@ static struct trip trip_of(const struct visit *v)
 		.gain = v->s->cycles - v->cycles,
 		.passages = v->passages,
 		.queued = v->queued,
+		.crowd = v->crowd,
 	};
 	s64 lost = rdtsc() - v->began - v->served - trip.gain;
 
@@ -394,6 +397,10 @@ static bool away(struct visit *v)
 		apk_count(APK_H_FAULT_SERVED);
 		trace_apkern_fault(v->t->slot, v->s->cr2, v->s->regs.rip, v->s->regs.err, true);
 		space_reveal(v->t->space, v->s->cr2);
+		if (turn_instead(v->t)) {
+			v->s->event = APK_EV_TURN;
+			return true;
+		}
 		if (tired(v) || !send(v))
 			return true;
 	}
@@ -457,6 +464,10 @@ static int visit(struct thread *t, struct pt_regs *regs)
 		return APK_D_MEMORY;
 	v.h = &apk_global->head[t->slot];
 	v.s = slot_get(t->slot);
+	if (place_allowed(t, v.h) && turn_instead(t)) {
+		turn_begin(t);
+		return APK_D_TURN;
+	}
 	v.cycles = v.s->cycles;
 	v.s->space_id = space_id(t->space);
 	v.s->space_phys = space_phys(t->space);

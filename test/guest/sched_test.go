@@ -195,8 +195,16 @@ func TestTurns(t *testing.T) {
 	if n == 0 || athome < len(all)/2 {
 		t.Errorf("stay=1: %d turns at home, %d of %d threads had one", n, athome, len(all))
 	}
-	if _, n := turns(fmt.Sprint(len(ours) - 1)); n != 0 {
-		t.Errorf("%d turns at home although a CPU was idle", n)
+	// One that sleeps again and again finds application CPUs full when it is about to leave.
+	instead := number(t, sysfs+"/decline/turn")
+	shares(t, 1000, fmt.Sprint(len(ours)), "2s")
+	after := number(t, sysfs+"/decline/turn")
+	t.Logf("%d turns of threads that waited, %d of threads that were about to leave", n, after-instead)
+	if after == instead {
+		t.Error("no thread that was about to leave had its turn instead")
+	}
+	if _, n := turns(fmt.Sprint(len(ours) - 1)); n != 0 || number(t, sysfs+"/decline/turn") != after {
+		t.Errorf("%d turns at home, or some instead of leaving, although a CPU was idle", n)
 	}
 	all, _ = turns(fmt.Sprint("6c", ours[0]))
 	for i, p := range all {

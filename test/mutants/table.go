@@ -498,6 +498,12 @@ var table = []mutant{
 		edits:  []edit{{"module/turn.c", "if (t && was_full && single_task_running()) {", "if (t && was_full && !t->task) {"}},
 	},
 	{
+		name:   "no-turn-at-once",
+		breaks: "a thread that is about to leave for full application CPUs leaves an idle home",
+		guard:  "TestTurns",
+		edits:  []edit{{"module/turn.c", "return READ_ONCE(apk_param_stay) && !t->turn && ", "return READ_ONCE(apk_param_stay) > 1 && "}},
+	},
+	{
 		name:   "turns-of-bound-threads",
 		breaks: "threads bound to application CPUs take turns at home",
 		guard:  "TestTurns",
