@@ -387,7 +387,7 @@ var table = []mutant{
 	{
 		name:   "trap-not-forced",
 		breaks: "a debug trap taken away does not kill a thread that blocks its signal",
-		guard:  "TestHostileRegisters/sigreturn",
+		guard:  "TestOddCode/oddcode",
 		edits:  []edit{{"module/visit.c", "\tforce_delivery(SIGTRAP);\n", ""}},
 	},
 	{

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static sigjmp_buf out;
@@ -121,6 +122,43 @@ static void privileged(void)
 	attempt("RDPMC", asm volatile("rdpmc" :: "c"(0) : "rax", "rdx"));
 }
 
+static void block_traps(void)
+{
+	sigset_t trap;
+
+	sigemptyset(&trap);
+	sigaddset(&trap, SIGTRAP);
+	must(sigprocmask(SIG_BLOCK, &trap, NULL));
+}
+
+static void ignore_traps(void)
+{
+	must(signal(SIGTRAP, SIG_IGN) == SIG_ERR ? -1 : 0);
+}
+
+/*
+ * The trap flag for one instruction, which clears it: a trap for which nothing stands
+ * in the registers any more. It kills who does not want its signal.
+ */
+static void single_trap(const char *what, void (*unwanted)(void))
+{
+	pid_t child = must(fork());
+	int status;
+
+	if (!child) {
+		unwanted();
+		go_away();
+		asm volatile("pushf\n"
+			     "pushf\n"
+			     "orl $0x100, (%%rsp)\n"
+			     "popf\n"
+			     "popf\n" ::: "memory", "cc");
+		_exit(7);
+	}
+	must(waitpid(child, &status, 0));
+	printf("a trap %s: status %#x\n", what, status);
+}
+
 static void alignment(void)
 {
 	static char data[16] __attribute__((aligned(16)));
@@ -180,6 +218,8 @@ int main(void)
 	ports();
 	table_registers();
 	privileged();
+	single_trap("blocked", block_traps);
+	single_trap("ignored", ignore_traps);
 	alignment();
 	counters();
 	speculation();
