@@ -104,4 +104,11 @@
 #define apk_vm_flags_change(vma, set, clear)	((vma)->vm_flags = ((vma)->vm_flags | (set)) & ~(clear))
 #endif
 
+/* What reads a binary file of sysfs gets a constant since 6.16. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#define APK_BIN_ATTRIBUTE	const struct bin_attribute
+#else
+#define APK_BIN_ATTRIBUTE	struct bin_attribute
+#endif
+
 #endif

@@ -238,6 +238,7 @@ static const struct part {
 	{ answers_init,		answers_exit },
 	{ clocks_init,		clocks_exit },
 	{ groups_init,		nothing },
+	{ nodes_init,		nodes_exit },
 	{ sysfs_init,		sysfs_exit },
 	{ dev_init,		dev_exit },
 };

@@ -71,6 +71,10 @@ const u8 *image_build_id(void);	/* 32 bytes */
 void topology_show(struct acpu *a);
 void topology_hide(struct acpu *a);
 
+/* nodes.c: memory nodes' lists of CPUs name application CPUs, too. */
+int nodes_init(void);
+void nodes_exit(void);
+
 /* slot.c */
 int slot_init(void);
 void slot_exit(void);

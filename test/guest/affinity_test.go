@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -148,7 +149,18 @@ func TestTopology(t *testing.T) {
 			t.Errorf("CPU %d has the core mask %s", cpu, mask)
 		}
 	}
+	const node = "/sys/devices/system/node/node0/"
+	shown := append(cpuList(t, "home_cpus"), cpus...)
+	if got, err := parseList(readFile(t, node+"cpulist")); err != nil || !slices.Equal(got, shown) {
+		t.Errorf("node 0 has the CPUs %v (%v), not %v", got, err, shown)
+	}
+	if mask := readFile(t, node+"cpumap"); strings.TrimLeft(mask, "0") != fmt.Sprintf("%x", 1<<len(shown)-1) {
+		t.Errorf("node 0 has the mask %s, of CPUs %v", mask, shown)
+	}
 	mustUnload(t)
+	if got := readFile(t, node+"cpulist"); got != readFile(t, "/sys/devices/system/cpu/online") {
+		t.Errorf("node 0 has the CPUs %s after unloading", got)
+	}
 	for _, cpu := range cpus {
 		if _, err := os.Stat(dir(cpu)); err == nil {
 			t.Errorf("CPU %d is shown still after unloading", cpu)

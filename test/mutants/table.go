@@ -61,6 +61,12 @@ var table = []mutant{
 		edits:  []edit{{"module/ahead.c", "\t\tif (a->proven)\n", "\t\tif (0)\n"}},
 	},
 	{
+		name:   "nodes-without-ours",
+		breaks: "memory nodes do not name application CPUs",
+		guard:  "TestTopology",
+		edits:  []edit{{"module/nodes.c", "\t\t\tcpumask_set_cpu(cpu, mask);\n", "\t\t\t;\n"}},
+	},
+	{
 		name:   "around-the-mapping",
 		breaks: "pages around others are served beyond the mapping's end",
 		guard:  "TestFaultAround/edges",
