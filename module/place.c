@@ -156,6 +156,13 @@ bool place_ready(struct thread *t, const struct apk_head *h)
 	return idle;
 }
 
+bool place_idle_last(const struct apk_head *h)
+{
+	u32 last = READ_ONCE(h->last);
+
+	return last < apk_nr_cpus && allowed(h, last) && cpu_state(last) != APK_CPU_RUN;
+}
+
 bool place_full(const struct apk_head *h)
 {
 	unsigned int i;

@@ -257,6 +257,7 @@ bool place_changed(struct thread *t, const struct apk_head *h);	/* since then */
 struct acpu *place_expect(const struct apk_head *h);
 bool place_ready(struct thread *t, const struct apk_head *h);	/* false: no CPU is idle */
 bool place_full(const struct apk_head *h);	/* no CPU that may run it is idle */
+bool place_idle_last(const struct apk_head *h);	/* the one that it ran on last is, by the last place_allowed() */
 
 /* ready.c: the set of ready threads. ready_count() is in core.h. Any context. */
 void ready_add(unsigned int slot);
@@ -270,7 +271,7 @@ unsigned int ready_next(unsigned int slot);	/* the first from there on that is R
  * thread itself, but for turn_look().
  */
 void turn_look(void);
-bool turn_instead(struct thread *t);	/* of leaving: home is free, application CPUs are not; after place_allowed() */
+bool turn_instead(struct thread *t);	/* of leaving: home is free, application CPUs are not */
 bool turn_taken(struct thread *t);	/* READY -> HOME: it has been invited */
 void turn_begin(struct thread *t);	/* its time away is credited */
 bool turn_lasts(struct thread *t);

@@ -42,8 +42,10 @@ static bool may_turn(struct thread *t)
 
 bool turn_instead(struct thread *t)
 {
-	return READ_ONCE(apk_param_stay) && !t->turn && may_turn(t) && single_task_running() &&
-	       place_full(&apk_global->head[t->slot]);
+	struct apk_head *h = &apk_global->head[t->slot];
+
+	return READ_ONCE(apk_param_stay) && !t->turn && may_turn(t) && !place_idle_last(h) &&
+	       single_task_running() && place_allowed(t, h) && place_full(h);
 }
 
 /*

@@ -464,7 +464,7 @@ static int visit(struct thread *t, struct pt_regs *regs)
 		return APK_D_MEMORY;
 	v.h = &apk_global->head[t->slot];
 	v.s = slot_get(t->slot);
-	if (place_allowed(t, v.h) && turn_instead(t)) {
+	if (turn_instead(t)) {
 		turn_begin(t);
 		return APK_D_TURN;
 	}
