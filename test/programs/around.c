@@ -353,19 +353,22 @@ static void userfault(void)
 	printf("%lu pages supplied\n", load(&supplied));
 }
 
-/* Both ends of a mapping are in the middle of a block: nothing is served beside it. */
+/* Both ends of a mapping are in the middle of a block of sixteen pages: nothing is served beside it. */
 static void edges(void)
 {
-	const unsigned long from = 512 + 5, to = 512 + 27;
+	unsigned long base, from, to;
 
 	region = map(PAGES, MAP_PRIVATE);
+	base = 512 + -((uintptr_t)region / PAGE) % 16;
+	from = base + 5;
+	to = base + 27;
 	in_order(0, 256);
 	must(madvise((void *)(region + 256 * PAGE), (from - 256) * PAGE, MADV_RANDOM));
 	must(madvise((void *)(region + to * PAGE), (PAGES - to) * PAGE, MADV_RANDOM));
 	write_first(from + 7);
 	write_first(to - 5);
-	printf("%lu and %lu pages beside it\n", resident(region + 512 * PAGE, from - 512),
-	       resident(region + to * PAGE, PAGES - to));
+	printf("%lu and %lu pages beside it\n", resident(region + base * PAGE, from - base),
+	       resident(region + to * PAGE, base + 32 - to));
 }
 
 static void write_number(const char *group, const char *name, unsigned long value)
