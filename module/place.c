@@ -50,17 +50,30 @@ static unsigned int find(const struct apk_head *h, u32 state)
 	return i;
 }
 
+/* The CPU that it ran on last, if that is idle; NULL: it is not. */
+static struct acpu *idle_last(const struct apk_head *h)
+{
+	u32 last = READ_ONCE(h->last), state;
+
+	if (last >= apk_nr_cpus || !allowed(h, last))
+		return NULL;
+	state = cpu_state(last);
+	return state == APK_CPU_POLL || state == APK_CPU_HALT ? &apk_cpus[last] : NULL;
+}
+
+bool place_idle_last(const struct apk_head *h)
+{
+	return idle_last(h);
+}
+
 struct acpu *place_expect(const struct apk_head *h)
 {
 	static const u32 order[] = { APK_CPU_POLL, APK_CPU_HALT, APK_CPU_RUN };
-	u32 last = READ_ONCE(h->last), state;
+	struct acpu *last = idle_last(h);
 	unsigned int i, n;
 
-	if (last < apk_nr_cpus && allowed(h, last)) {
-		state = cpu_state(last);
-		if (state == APK_CPU_POLL || state == APK_CPU_HALT)
-			return &apk_cpus[last];
-	}
+	if (last)
+		return last;
 	for (n = 0; n < ARRAY_SIZE(order); n++) {
 		i = find(h, order[n]);
 		if (i < apk_nr_cpus)
@@ -154,13 +167,6 @@ bool place_ready(struct thread *t, const struct apk_head *h)
 	idle = notify(h);
 	local_irq_restore(flags);
 	return idle;
-}
-
-bool place_idle_last(const struct apk_head *h)
-{
-	u32 last = READ_ONCE(h->last);
-
-	return last < apk_nr_cpus && allowed(h, last) && cpu_state(last) != APK_CPU_RUN;
 }
 
 bool place_full(const struct apk_head *h)
