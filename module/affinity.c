@@ -87,7 +87,7 @@ static bool holds(const struct thread *t)
 	return t->affinity.chosen && cpumask_equal(&t->affinity.of_linux, &t->task->cpus_mask);
 }
 
-/* Under its lock. */
+/* Under its lock, unless nothing is chosen. */
 static bool allows(struct thread *t, bool chosen, unsigned int i)
 {
 	if (!cpus_has(t->cpus, i) || !acpu_usable(&apk_cpus[i]))
@@ -95,23 +95,34 @@ static bool allows(struct thread *t, bool chosen, unsigned int i)
 	return chosen ? cpus_has(t->affinity.cpus, i) : linux_allows(t->task, &apk_cpus[i]);
 }
 
-bool affinity_cpus(struct thread *t, u64 cpus[APK_CPU_WORDS])
+/* Under its lock, unless nothing is chosen. Is there any? */
+static bool collect(struct thread *t, bool chosen, u64 cpus[APK_CPU_WORDS])
 {
-	unsigned long flags;
-	bool any = false, chosen;
+	bool any = false;
 	unsigned int i;
 
-	memset(cpus, 0, APK_CPU_WORDS * sizeof(*cpus));
-	if (confined(t->task))
-		return false;
-	raw_spin_lock_irqsave(&t->affinity.lock, flags);
-	chosen = holds(t);
 	for (i = 0; i < apk_nr_cpus; i++) {
 		if (!allows(t, chosen, i))
 			continue;
 		cpus_add(cpus, i);
 		any = true;
 	}
+	return any;
+}
+
+bool affinity_cpus(struct thread *t, u64 cpus[APK_CPU_WORDS])
+{
+	unsigned long flags;
+	bool any;
+
+	memset(cpus, 0, APK_CPU_WORDS * sizeof(*cpus));
+	if (confined(t->task))
+		return false;
+	/* Who chooses at this moment calls the thread home afterwards: thread_move(). */
+	if (!READ_ONCE(t->affinity.chosen))
+		return collect(t, false, cpus);
+	raw_spin_lock_irqsave(&t->affinity.lock, flags);
+	any = collect(t, holds(t), cpus);
 	raw_spin_unlock_irqrestore(&t->affinity.lock, flags);
 	return any;
 }

@@ -46,7 +46,7 @@ static u32 leave(void)
 	/* CONFIG_DEBUG_RSEQ kills who makes a call in a restartable sequence. */
 	if (!READ_ONCE(watching) || watched(current) || IS_ENABLED(CONFIG_DEBUG_RSEQ))
 		return 0;
-	if (num_online_nodes() > 1)
+	if (nr_online_nodes > 1)
 		calls &= ~BIT(APK_A_GETCPU);	/* an application CPU does not know its node */
 	if (!waits_counted())
 		calls &= ~BIT(APK_A_FUTEX);
@@ -58,8 +58,9 @@ void answers_give(struct apk_slot *s, struct apk_head *h)
 {
 	u32 calls;
 
-	s->tgid = task_tgid_vnr(current);
-	s->tid = task_pid_vnr(current);
+	/* By current itself: they cannot change meanwhile. */
+	s->tgid = pid_nr_ns(task_tgid(current), ns_of_pid(task_pid(current)));
+	s->tid = pid_nr_ns(task_pid(current), ns_of_pid(task_pid(current)));
 	do {
 		calls = leave();
 		__atomic_store_n(&h->answers, calls, __ATOMIC_SEQ_CST);

@@ -172,12 +172,16 @@ static bool perf_counts(void)
 	struct perf_event_context *context;
 	unsigned int i;
 
-	rcu_read_lock();
 	for (i = 0; i < APK_PERF_CONTEXTS; i++) {
+		if (!apk_perf_context(current, i))
+			continue;
+		rcu_read_lock();
 		context = apk_perf_context(current, i);
 		events += context ? READ_ONCE(context->nr_events) : 0;
+		rcu_read_unlock();
 	}
-	rcu_read_unlock();
+	if (!events)
+		return false;
 	for (i = 0; i < HBP_NUM; i++)
 		events -= !!current->thread.ptrace_bps[i];
 #endif

@@ -15,8 +15,8 @@ type Choice struct {
 	vruntime uint64
 }
 
-// Idle is called by a CPU that has nothing to run. Its level has stood still
-// meanwhile: who comes here next must not be measured by that.
+// Idle is called by a CPU that had nothing to run, before it takes a thread. Its level
+// has stood still meanwhile: who comes here must not be measured by that.
 func Idle() { raise(atomic.LoadUint64(&window.Global().Level)) }
 
 // Next returns the thread to run next on this CPU, which has none. It leaves one

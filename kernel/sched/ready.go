@@ -49,6 +49,17 @@ func words() uint32 {
 	return min(atomic.LoadUint32(&g.Words), uint32(len(g.Ready)))
 }
 
+// Any says whether a thread may be ready: it is what a CPU that polls asks again and again.
+func Any() bool {
+	ready := &window.Global().Ready
+	for i := range words() {
+		if atomic.LoadUint64(&ready[i%uint32(len(ready))]) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // census says how many threads are in the set: none, one or several, that is 2. One
 // is returned; it may not be ready any more.
 func census() (slot uint32, n int) {
@@ -96,7 +107,7 @@ func (s *scan) next() (slot uint32, h *abi.Head, ok bool) {
 
 // Waiting says whether a thread is ready that may run on this CPU.
 func Waiting() bool {
-	if _, n := census(); n == 0 {
+	if !Any() {
 		return false
 	}
 	s := scan{cpu: window.Config().Index}

@@ -621,7 +621,7 @@ var table = []mutant{
 		name:   "numbers-of-the-machine",
 		breaks: "getpid answers the number in the first namespace",
 		guard:  "TestAnswers",
-		edits:  []edit{{"module/answers.c", "s->tgid = task_tgid_vnr(current);", "s->tgid = task_tgid_nr(current);"}},
+		edits:  []edit{{"module/answers.c", "s->tgid = pid_nr_ns(task_tgid(current), ns_of_pid(task_pid(current)));", "s->tgid = task_tgid_nr(current);"}},
 	},
 	{
 		name:   "refusal-not-noticed",
