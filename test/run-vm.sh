@@ -79,7 +79,8 @@ boot() {
 	esac
 	echo "=== $1: $5"
 	# shellcheck disable=SC2086 # the flags are several words
-	"$apkern" vm run --cpus "${CPUS:-4}" --timeout "${LONGER:-}$((${3%m} * slower))m" ${KERNEL:+--kernel "$KERNEL"} $flags \
+	"$apkern" vm run --cpus "${CPUS:-4}" --timeout "${LONGER:-}$((${3%m} * slower))m" \
+		--boot "$((3 * slower))m" ${KERNEL:+--kernel "$KERNEL"} $flags \
 		$(echo "${VMFLAGS:-}" | tr '|' ' ') ${MODULE:+--env "APKERN_MODULE=$MODULE"} --env APKERN_GUEST=1 \
 		--env FUZZ_ROUNDS --env FUZZ_SEED --env SOAK --env SOAK_SEED \
 		--env BUSY_SECONDS --env ISOLATED_SECONDS --env FAULTS --env KERNEL \

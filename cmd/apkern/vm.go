@@ -64,8 +64,12 @@ type vmOptions struct {
 	module   string
 	params   string
 	timeout  time.Duration
+	boot     time.Duration
 	cpu      string
 }
+
+// bootTime is many times what Linux takes, with a processor emulated by a busy host.
+const bootTime = 3 * time.Minute
 
 func (o *vmOptions) flags(c *cobra.Command) {
 	f := c.Flags()
@@ -86,6 +90,7 @@ func (o *vmOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.module, "module", "", "insert this module `FILE`")
 	f.StringVar(&o.params, "module-params", "", "insert the module with these `PARAMS`, as 'cpus=2-3 stay=0'")
 	f.DurationVar(&o.timeout, "timeout", 0, "end the machine after this `TIME`, as 90s or 5m")
+	f.DurationVar(&o.boot, "boot", bootTime, "start the machine again, twice at the most, if Linux has not come up after this `TIME`; 0: never")
 	f.StringVar(&o.cpu, "cpu", "max", "QEMU's name of the CPU `MODEL`")
 	c.MarkFlagsMutuallyExclusive("no-module", "module")
 	c.MarkFlagsMutuallyExclusive("no-module", "module-params")
@@ -130,8 +135,11 @@ func (o *vmOptions) config(args []string) (*vm.Config, error) {
 	c := &vm.Config{
 		Hypervisor: newHypervisor(cache), CacheDir: cache,
 		CPUs: o.cpus, Threads: o.threads, Home: home, Memory: o.memory, CPUModel: o.cpu, GDB: o.gdb,
-		Append: strings.Join(o.append, " "), Load: o.load, Drop: o.drop, Whole: o.whole, Reboots: o.reboot,
+		Append: strings.Join(o.append, " "), Load: o.load, Drop: o.drop, Whole: o.whole, BootTime: o.boot, Reboots: o.reboot,
 		Params: o.params, Args: args, Progress: progress(),
+	}
+	if o.gdb != "" {
+		c.BootTime = 0 // the debugger may hold it
 	}
 	if c.Init, err = initProgram(); err != nil {
 		return nil, err

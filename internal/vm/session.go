@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"time"
 
 	"apkern/internal/vm/guest"
 	"apkern/internal/vm/wire"
@@ -35,6 +36,9 @@ type lostError struct{ said string }
 
 func (l lostError) Error() string { return l.said }
 
+// errNotUp says that the guest has not said hello in Config.BootTime.
+var errNotUp = lostError{"Linux has not come up"}
+
 // run returns the command's exit status. All that is sent is sent from here;
 // receiving, and each stream, has a goroutine of its own that ends at the
 // latest when the machine does.
@@ -49,11 +53,19 @@ func (s *session) run(ctx context.Context) (int, error) {
 	go func() { outputs <- copyOutput(s.config.Stdout, ch.Stdout) }()
 	go func() { outputs <- copyOutput(s.config.Stderr, ch.Stderr) }()
 
+	var late <-chan time.Time
+	if s.config.BootTime > 0 {
+		late = time.After(s.config.BootTime)
+	}
 	var exit *int
 	for open := 2; exit == nil || open > 0; {
 		select {
 		case <-ctx.Done():
 			return 0, s.ended(context.Cause(ctx))
+		case <-late:
+			if s.boots == 0 {
+				return 0, errNotUp
+			}
 		case h := <-messages:
 			if h.err != nil {
 				return 0, lostError{s.machine.Wait()}

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"apkern/internal/vm/wire"
 )
@@ -39,7 +40,12 @@ type Config struct {
 	Whole    bool   // boot the kernel's file as it is: slower, but it sets up five levels of page tables
 	Reboots  bool   // the guest may reboot, or start another kernel: Args run again, with BootVariable counted up
 	Shares   []string
-	Load     []string // modules of the kernel's to insert, with all that they need; built-in ones are there
+
+	// BootTime is after how long a guest that has not come up is started again, up to
+	// BootTries times in all; 0: never.
+	BootTime time.Duration
+
+	Load []string // modules of the kernel's to insert, with all that they need; built-in ones are there
 
 	Init    string // statically linked program that calls guest.Main as /init
 	Library string // libstartup.so.1; "" for none
@@ -67,6 +73,11 @@ type Config struct {
 // BootVariable is in the command's environment where the guest may reboot: "1" in
 // its first run, "2" after a reboot.
 const BootVariable = "APKERN_BOOT"
+
+// BootTries is how often a machine is started at the most. QEMU's emulation of several
+// CPUs was seen to hang in Linux's boot, before it printed anything, and not again at the
+// next start.
+const BootTries = 3
 
 // ErrInterrupted is Run's error for a signal before the command ran.
 var ErrInterrupted = errors.New("interrupted")
@@ -113,15 +124,10 @@ func Run(ctx context.Context, c Config) (int, error) {
 		return 0, err
 	}
 	defer os.Remove(spec.Initramfs)
-	c.progress("booting Linux " + c.Kernel.Release)
-	m, err := c.Hypervisor.Start(spec)
-	if err != nil {
-		return 0, err
+	status, err := c.start(ctx, spec)
+	for try := 2; errors.Is(err, errNotUp) && try <= BootTries; try++ {
+		status, err = c.start(ctx, spec)
 	}
-	defer m.Kill()
-	s := session{config: &c, machine: m, job: c.job(spec)}
-	status, err := s.run(ctx)
-	m.Kill()
 	c.progress("")
 	if lost := new(lostError); errors.As(err, lost) {
 		failure := &Failure{Reason: lost.reason(spec.Console)}
@@ -131,6 +137,18 @@ func Run(ctx context.Context, c Config) (int, error) {
 		err = failure
 	}
 	return status, err
+}
+
+// start runs the command in a machine started for it.
+func (c *Config) start(ctx context.Context, spec Spec) (int, error) {
+	c.progress("booting Linux " + c.Kernel.Release)
+	m, err := c.Hypervisor.Start(spec)
+	if err != nil {
+		return 0, err
+	}
+	defer m.Kill()
+	s := session{config: c, machine: m, job: c.job(spec)}
+	return s.run(ctx)
 }
 
 func (c *Config) progress(what string) {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"apkern/internal/vm"
 	"apkern/internal/vm/guest"
@@ -291,6 +293,34 @@ func TestRunTimeLimit(t *testing.T) {
 	var failure *vm.Failure
 	if !errors.As(err, &failure) || failure.Reason != "time limit of 5s reached" {
 		t.Errorf("%v", err)
+	}
+}
+
+// A guest that does not come up is started again, but not for ever. The time is the bubble's.
+func TestRunStartsAgain(t *testing.T) {
+	for _, hangs := range []int{0, vm.BootTries - 1, vm.BootTries} {
+		c, stdout, _ := config(t, "echo", "up")
+		starts := 0
+		c.BootTime = time.Hour
+		c.Hypervisor = vmfake.Hypervisor{
+			Started: func(vm.Spec) { starts++ },
+			Guest: func(ch guest.Channels, killed <-chan struct{}) string {
+				if starts <= hangs {
+					<-killed
+					return ""
+				}
+				return vmfake.Serve(ch, killed)
+			},
+		}
+		var err error
+		synctest.Test(t, func(*testing.T) { _, err = vm.Run(context.Background(), c) })
+		if hangs == vm.BootTries {
+			if err == nil || !strings.Contains(err.Error(), "Linux has not come up") || starts != vm.BootTries {
+				t.Errorf("one that never comes up: %d starts, %v", starts, err)
+			}
+		} else if err != nil || stdout.String() != "up\n" || starts != hangs+1 {
+			t.Errorf("%d times not up: %d starts, %v, output %q", hangs, starts, err, stdout)
+		}
 	}
 }
 
