@@ -66,35 +66,34 @@ static void fpu_load(struct apk_slot *s)
 	fpregs_unlock();
 }
 
-static void bases_save(struct apk_slot *s)
+static u64 fsbase(void)
 {
-	preempt_disable();
-	rdmsrl(MSR_FS_BASE, s->fsbase);
-	rdmsrl(MSR_KERNEL_GS_BASE, s->gsbase);
-	preempt_enable();
+	u64 base;
+
+	if (boot_cpu_has(X86_FEATURE_FSGSBASE))
+		return rdfsbase();
+	rdmsrl(MSR_FS_BASE, base);
+	return base;
 }
 
-/* The MSRs are what runs, the copy in thread is what ptrace and a core dump read. */
-static void bases_load(const struct apk_slot *s)
+static void bases_save(struct bases *sent, struct apk_slot *s)
 {
-	preempt_disable();
-	current->thread.fsbase = s->fsbase;
-	wrmsrl(MSR_FS_BASE, s->fsbase);
-	current->thread.gsbase = s->gsbase;
-	wrmsrl(MSR_KERNEL_GS_BASE, s->gsbase);
-	preempt_enable();
+	s->fsbase = fsbase();
+	rdmsrl(MSR_KERNEL_GS_BASE, s->gsbase);
+	*sent = (struct bases){ .fs = s->fsbase, .gs = s->gsbase };
 }
 
 /*
  * A thread goes away with null selectors. What it loads there (user data, or a
- * null selector with another RPL) it must find at home.
+ * null selector with another RPL) it must find at home. True: all were loaded, which
+ * clears the bases, or may.
  */
-static void selectors_load(const struct apk_slot *s)
+static bool selectors_load(const struct apk_slot *s)
 {
 	unsigned long flags;
 
 	if (likely(!(s->ds | s->es | s->fs | s->gs)))
-		return;
+		return false;
 	loadsegment(ds, s->ds);
 	loadsegment(es, s->es);
 	preempt_disable();
@@ -104,6 +103,24 @@ static void selectors_load(const struct apk_slot *s)
 	asm_load_gs_index(s->gs);
 	local_irq_restore(flags);
 	current->thread.gsindex = s->gs;
+	preempt_enable();
+	return true;
+}
+
+/*
+ * The MSRs are what runs, the copy in thread is what ptrace and a core dump read. They
+ * hold what was sent, whoever ran here meanwhile, unless they were cleared; to write
+ * them takes long.
+ */
+static void bases_load(const struct bases *sent, const struct apk_slot *s, bool cleared)
+{
+	preempt_disable();
+	current->thread.fsbase = s->fsbase;
+	if (cleared || s->fsbase != sent->fs)
+		wrmsrl(MSR_FS_BASE, s->fsbase);
+	current->thread.gsbase = s->gsbase;
+	if (cleared || s->gsbase != sent->gs)
+		wrmsrl(MSR_KERNEL_GS_BASE, s->gsbase);
 	preempt_enable();
 }
 
@@ -128,7 +145,7 @@ static u64 owner(const struct apk_slot *s)
 }
 
 /* Everything but the event, the space and the accounts. State HOME. */
-void regs_save(struct apk_slot *s, struct pt_regs *regs)
+void regs_save(struct bases *sent, struct apk_slot *s, struct pt_regs *regs)
 {
 #define X(linux, ours) s->regs.ours = regs->linux;
 	FOR_EACH_REGISTER(X)
@@ -138,7 +155,7 @@ void regs_save(struct apk_slot *s, struct pt_regs *regs)
 	s->es = 0;
 	s->fs = 0;
 	s->gs = 0;
-	bases_save(s);
+	bases_save(sent, s);
 	fpu_save(s);
 	s->spec_ctrl = spec_ctrl();
 	s->owner = owner(s);
@@ -150,15 +167,14 @@ void regs_save(struct apk_slot *s, struct pt_regs *regs)
  * After an event. orig_ax is -1: a stale number would make signal delivery
  * restart a system call that was never made.
  */
-void regs_load(struct apk_slot *s, struct pt_regs *regs)
+void regs_load(const struct bases *sent, struct apk_slot *s, struct pt_regs *regs)
 {
 #define X(linux, ours) regs->linux = s->regs.ours;
 	FOR_EACH_REGISTER(X)
 #undef X
 	regs->orig_ax = -1;
 	fpu_load(s);
-	selectors_load(s);
-	bases_load(s);
+	bases_load(sent, s, selectors_load(s));
 }
 
 /*

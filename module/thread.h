@@ -80,6 +80,11 @@ struct ahead {
 	struct guess guess[16];	/* as many blocks as there is credit for */
 };
 
+/* Segment bases. */
+struct bases {
+	u64 fs, gs;
+};
+
 struct faults {
 	u64 address, ip;	/* the last fault, to notice one that repeats */
 	unsigned int repeats;
@@ -123,6 +128,7 @@ struct thread {
 	u64 charged;			/* TSC cycles polled since: Linux charges them itself */
 	bool shared;			/* it sleeps, and its time away may be credited by others */
 	struct faults faults;
+	struct bases sent;		/* those that it left with */
 	bool at_call;			/* it came home for a call, and has not been back in visit_work() since */
 	bool known;			/* counted in space as one whose waits are known; see waits.c */
 	int bucket;			/* in which it may wait for a futex, -1: none */
@@ -163,8 +169,8 @@ int probe_init(void);
 void probe_exit(void);
 
 /* regs.c: between pt_regs, live registers and a slot. Task context, current. */
-void regs_save(struct apk_slot *s, struct pt_regs *regs);
-void regs_load(struct apk_slot *s, struct pt_regs *regs);
+void regs_save(struct bases *sent, struct apk_slot *s, struct pt_regs *regs);
+void regs_load(const struct bases *sent, struct apk_slot *s, struct pt_regs *regs);
 void rseq_lend(struct apk_slot *s, unsigned int linux_cpu);
 void rseq_return(void);
 

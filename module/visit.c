@@ -423,7 +423,7 @@ static void come_home(struct visit *v, struct pt_regs *regs)
 {
 	struct thread *t = v->t;
 
-	regs_load(v->s, regs);
+	regs_load(&t->sent, v->s, regs);
 	t->at_call = v->s->event == APK_EV_SYSCALL;
 	rseq_return();
 	__atomic_store_n(&v->h->state, APK_HOME, __ATOMIC_RELEASE);
@@ -476,7 +476,7 @@ static int visit(struct thread *t, struct pt_regs *regs)
 		space_sync(t->space);
 	v.s->event = APK_EV_NONE;
 	turn_end(t);
-	regs_save(v.s, regs);
+	regs_save(&t->sent, v.s, regs);
 	policy_leaves();
 	if (!send(&v)) {
 		policy_skips();

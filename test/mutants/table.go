@@ -124,8 +124,13 @@ var table = []mutant{
 		breaks: "segment bases that changed away are not restored at home",
 		guard:  "TestSegments",
 		edits: []edit{{"module/regs.c",
-			"\tcurrent->thread.fsbase = s->fsbase;\n\twrmsrl(MSR_FS_BASE, s->fsbase);\n" +
-				"\tcurrent->thread.gsbase = s->gsbase;\n\twrmsrl(MSR_KERNEL_GS_BASE, s->gsbase);\n", ""}},
+			"if (cleared || s->gsbase != sent->gs)", "if (cleared)"}},
+	},
+	{
+		name:   "selectors-keep-bases",
+		breaks: "a selector that is loaded at home is thought to leave the segment's base alone",
+		guard:  "TestSegments",
+		edits:  []edit{{"module/regs.c", "selectors_load(s));", "selectors_load(s) && false);"}},
 	},
 	{
 		name:   "no-recall",

@@ -157,6 +157,38 @@ static void selectors(long rounds)
 	printf("selectors kept, %ld rounds\n", rounds);
 }
 
+/* Loading a selector clears the base, at home too; that the old one is there again must show. */
+static void selectors_and_bases(long rounds)
+{
+	for (long i = 0; i < rounds; i++) {
+		uint64_t gs = 0x66660000 + i, libc, fs;
+
+		set_gs_base(gs);
+		syscall(SYS_getppid);
+		go_away();
+		asm volatile("rdfsbase %[libc]\n"
+			     "	mov %[selector], %%gs\n"
+			     "	wrgsbase %[gs]\n"
+			     "	mov %[selector], %%fs\n"
+			     "	wrfsbase %[libc]\n"
+			     "	mov $110, %%eax\n"
+			     "	syscall\n"
+			     "	rdfsbase %[fs]\n"
+			     "	wrfsbase %[libc]\n"
+			     : [libc] "=&r"(libc), [fs] "=&r"(fs)
+			     : [selector] "r"(USER_DS), [gs] "r"(gs)
+			     : "rax", "rcx", "r11", "memory", "cc");
+		check(fs == libc, "FS base %#lx after its selector was loaded, not %#lx", fs, libc);
+		check(gs_base() == gs, "GS base %#lx after its selector was loaded, not %#lx", gs_base(), gs);
+		asm volatile("rdfsbase %[libc]\n"
+			     "	mov %[null], %%gs\n"
+			     "	mov %[null], %%fs\n"
+			     "	wrfsbase %[libc]\n"
+			     : [libc] "=&r"(libc) : [null] "r"(0) : "memory");
+	}
+	printf("bases kept beside selectors, %ld rounds\n", rounds);
+}
+
 int main(int argc, char **argv)
 {
 	long rounds = argument(argc, argv, 1, 200);
@@ -166,5 +198,6 @@ int main(int argc, char **argv)
 	fs(rounds);
 	recalls(rounds);
 	selectors(rounds);
+	selectors_and_bases(rounds);
 	return 0;
 }
