@@ -28,15 +28,12 @@ DEFINE_STATIC_CALL(count_field, uncounted_field);
 
 void groups_charge(struct task_struct *task, u64 ns)
 {
-	struct cgroup *group;
+	struct cgroup *group = task_dfl_cgroup(task);	/* preemption off is an RCU read section */
 
-	rcu_read_lock();
-	group = task_dfl_cgroup(task);
-	if (cgroup_parent(group)) {	/* the root's is what the CPUs say */
-		static_call(count)(group, ns);
-		static_call(count_field)(group, CPUTIME_USER, ns);
-	}
-	rcu_read_unlock();
+	if (!cgroup_parent(group))
+		return;			/* the root's is what the CPUs say */
+	static_call(count)(group, ns);
+	static_call(count_field)(group, CPUTIME_USER, ns);
 }
 
 static void *find(const char *name)

@@ -583,14 +583,6 @@ var table = []mutant{
 		edits:  []edit{{"module/main.c", "? PATIENCE_VIRTUAL_MS : PATIENCE_MS", "? PATIENCE_MS : PATIENCE_MS"}},
 	},
 	{
-		name:   "group-unprotected",
-		breaks: "a control group is looked at outside of an RCU read section",
-		guard:  "TestGroupUsage",
-		debug:  true,
-		edits: []edit{{"module/groups.c", "\trcu_read_lock();\n", ""},
-			{"module/groups.c", "\trcu_read_unlock();\n", ""}},
-	},
-	{
 		name:   "answers-to-watched",
 		breaks: "calls of threads with a filter or a tracer are answered away",
 		guard:  "TestAnswersTraced/strace",
