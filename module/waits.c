@@ -16,6 +16,7 @@
  * word. Who wakes changes the word, full barrier, and then looks at the count. So
  * either it is seen there, or it sees the word.
  */
+#include <linux/mutex.h>		/* futex.h of 6.12 does without what it needs */
 #include <linux/futex.h>
 #include <linux/kprobes.h>
 #include <linux/ptrace.h>
