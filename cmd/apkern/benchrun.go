@@ -73,6 +73,7 @@ interruption keeps what was measured and ends with 130.`,
 			return slices.Compact(names), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
+	o.vm.boot = bootTime
 	f := c.Flags()
 	f.IntVarP(&o.count, "count", "n", 10, "measure each benchmark this `COUNT` of pairs")
 	f.StringVarP(&o.dir, "output", "o", "", "write to this `DIR` (default: apkern-bench-, date and time)")
@@ -81,7 +82,6 @@ interruption keeps what was measured and ends with 130.`,
 	f.StringVar(&o.programs, "programs", "", "`DIR` of the benchmarks' programs (default: those that were built or installed with this command)")
 	f.IntVar(&o.vm.cpus, "cpus", 4, "number of CPUs")
 	f.IntVar(&o.vm.threads, "threads", 1, "CPUs that share a core")
-	o.vm.boot = bootTime
 	f.StringVar(&o.vm.home, "home", "0", "`CPULIST` that Linux gets: the first CPUs, as 0 or 0-1")
 	f.StringVar(&o.vm.kernel, "kernel", "", "kernel `RELEASE` of /boot, or a file (default: the one the module is built for)")
 	f.StringVar(&o.vm.memory, "memory", "2G", "memory `SIZE`")

@@ -28,6 +28,7 @@ func Loop() {
 func wait() sched.Choice {
 	atomic.StoreUint32(&window.Self().State, abi.CPUPoll)
 	start := cpu.ReadTSC()
+	// What is asked each time is asked in place: a call would ask the same, and take longer.
 	for looked := false; ; looked = true {
 		if c := command.Pending(); c != abi.CmdNone {
 			command.Obey(c)
