@@ -72,21 +72,23 @@ static bool poll(struct visit *v)
 	return done;
 }
 
+/* Has the CPU that holds the thread failed without sending it home? It may have done both after the first look. */
+static bool lost(const struct apk_head *h)
+{
+	u32 state = head_state(h);
+
+	return (state & APK_STATE_MASK) == APK_AWAY &&
+	       virt_load_acquire(&apk_cpus[state >> APK_STATE_CPU_SHIFT].failed) &&
+	       head_state(h) == state;
+}
+
 /*
  * The CPU that holds the thread is gone, or the set of those that it may wait for has
  * changed: one that is gone may have been all that knew of it.
  */
 static bool stranded(struct visit *v)
 {
-	u32 state = head_state(v->h);
-
-	switch (state & APK_STATE_MASK) {
-	case APK_AWAY:
-		return READ_ONCE(apk_cpus[state >> APK_STATE_CPU_SHIFT].failed);
-	case APK_READY:
-		return acpu_up() != v->up;
-	}
-	return false;
+	return lost(v->h) || (head_state(v->h) == APK_READY && acpu_up() != v->up);
 }
 
 /*
@@ -184,7 +186,7 @@ static bool recall(struct visit *v)
 			apk_count(APK_H_WITHDRAWN);
 			return true;
 		}
-		if (stranded(v))
+		if (lost(h))
 			return false;
 		if (state != sent) {
 			acpu_ipi(&apk_cpus[state >> APK_STATE_CPU_SHIFT], APK_VEC_RECALL);

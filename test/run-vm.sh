@@ -57,7 +57,7 @@ locks      smp  2m   --no-module|--drop=noreplace-smp    TestLockPrefixes
 taken      smp  8m   --no-module|--home=0-3              TestTaken|TestTakenIsolated
 homes      smp  12m  --home=0-1                          TestSeveralHomes
 elastic    any  20m  --                                  TestElasticLoad|TestElasticCompiler|TestElasticPrograms|TestElasticLast|TestElasticBound|TestElasticRefused|TestElasticNone|TestElasticTogether|TestElasticReset|TestElasticSuspend
-elastic-homes smp 12m --home=0-1                         TestElasticHomes|TestElasticRefused|TestElasticLast
+elastic-homes smp 12m --home=0-1                         TestElasticHomes|TestElasticRefused|TestElasticLast|TestInjectedCrashRecalled
 reboot     any  8m   --no-module|--reboot|--append=panic=0 TestReboot
 kexec      smp  8m   --no-module|--reboot|--append=panic=0 TestKexec
 dump       smp  8m   --no-module|--reboot|--append=panic=0|--append=crashkernel=384M TestDump

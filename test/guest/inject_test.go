@@ -2,11 +2,13 @@ package guest
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"apkern/abi"
 	"apkern/internal/kernellog"
@@ -123,6 +125,49 @@ func TestInjectedCrash(t *testing.T) {
 			mustUnload(t)
 		})
 	}
+}
+
+// TestInjectedCrashRecalled: threads that are called home all the time, while their CPUs
+// crash in turn, lose none of their registers, whatever home looks at in that moment: with
+// two home CPUs, one may be waiting for a thread that the other has crash.
+func TestInjectedCrashRecalled(t *testing.T) {
+	const crashes = 60
+	mustUnload(t)
+	mustLoad(t, "inject=1 stay=0")
+	log := openKernelLog(t)
+	defer func() {
+		if lines := strings.Join(log.lines(), "\n"); strings.Contains(lines, "was lost with its CPU") {
+			t.Error(lines)
+		}
+	}()
+	cpus := cpuList(t, "cpus")
+	s := startSpinner(t, len(cpus))
+	calls := keepOn(t, func() error { return callHome(s.cmd.Process) })
+	for i := 0; i < crashes && !t.Failed(); i++ {
+		cpu := cpus[i%len(cpus)]
+		busyCPU(t, s.cmd.Process.Pid)
+		inject(t, cpu, abi.CmdCrashBounds)
+		failed(t, cpu)
+		mustChange(t, "reset", strconv.Itoa(cpu))
+	}
+	if calls.end() == 0 {
+		t.Error("nobody was called home")
+	}
+	s.alive()
+	s.kill()
+	mustUnload(t)
+}
+
+// callHome stops a process, for which all its threads must come home, and lets it go on.
+func callHome(p *os.Process) error {
+	if err := p.Signal(unix.SIGSTOP); err != nil {
+		return err
+	}
+	if err := p.Signal(unix.SIGCONT); err != nil {
+		return err
+	}
+	time.Sleep(time.Millisecond) // they are to be away again
+	return nil
 }
 
 // TestInjectedHang: a CPU that answers nothing is stopped when Linux needs its

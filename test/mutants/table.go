@@ -390,6 +390,20 @@ var table = []mutant{
 			"\tfs = current->thread.fsindex;\n\tgs = current->thread.gsindex;\n"}},
 	},
 	{
+		// Wide open, or a crash would rarely fall between the two looks.
+		name:   "looked-at-before-the-failure",
+		breaks: "a thread that its CPU sends home and then fails is taken for lost with it",
+		guard:  "TestInjectedCrashRecalled",
+		flags:  "--home=0-1",
+		edits: []edit{{"module/visit.c", `	return (state & APK_STATE_MASK) == APK_AWAY &&
+	       virt_load_acquire(&apk_cpus[state >> APK_STATE_CPU_SHIFT].failed) &&
+	       head_state(h) == state;
+`, `	udelay(2000);
+	return (state & APK_STATE_MASK) == APK_AWAY &&
+	       virt_load_acquire(&apk_cpus[state >> APK_STATE_CPU_SHIFT].failed);
+`}, {"module/visit.c", "#include <linux/ptrace.h>\n", "#include <linux/delay.h>\n#include <linux/ptrace.h>\n"}},
+	},
+	{
 		name:   "trap-not-recorded",
 		breaks: "a debug trap taken away leaves the number of the trap before in the signal's context",
 		guard:  "TestHostileCode",
