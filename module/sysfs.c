@@ -213,9 +213,15 @@ static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 		[APK_CPU_PARKED] = "parked",
 		[APK_CPU_FAILED] = "failed",
 	};
-	u32 state = READ_ONCE(cpu_of(kobj)->head->state);
+	const struct acpu *a = cpu_of(kobj);
+	u32 state = READ_ONCE(a->head->state);
 
-	return sysfs_emit(buf, "%s\n", state < ARRAY_SIZE(names) ? names[state] : "failed");
+	/* It has failed when home knows: only then can it be reset. */
+	if (READ_ONCE(a->failed))
+		state = APK_CPU_FAILED;
+	else if (state >= APK_CPU_FAILED)
+		state = APK_CPU_RUN;
+	return sysfs_emit(buf, "%s\n", names[state]);
 }
 
 /* The thread that runs there: false when none does. */
