@@ -22,10 +22,14 @@ type QEMU struct {
 
 const qemuCommand = "qemu-system-x86_64"
 
-// Accelerators of QEMU.
+// Accelerators of QEMU. TCG keeps at most so many MiB of translated code: a write to a
+// page goes through all that was ever translated from it and not thrown away since,
+// which is what it does when there is no more room. Programs at random addresses are
+// translated anew each time they start, and with the default, 1 GiB, a page of the C
+// library's that Linux then uses for something else takes minutes to clear.
 const (
 	accelKVM = "kvm"
-	accelTCG = "tcg,thread=multi"
+	accelTCG = "tcg,thread=multi,tb-size=128"
 )
 
 // Start implements Hypervisor.
