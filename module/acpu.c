@@ -24,6 +24,9 @@
 static struct acpu cpus[APK_MAX_CPUS];
 struct acpu *apk_cpus = cpus;
 unsigned int apk_nr_cpus;
+struct cpumask apk_possible;
+u64 apk_usable[APK_CPU_WORDS];
+u32 apk_usable_changes;
 
 struct acpu *acpu_possible(unsigned int cpu)
 {
@@ -53,21 +56,47 @@ unsigned int acpu_taken_count(void)
 
 unsigned int acpu_up(void)
 {
-	unsigned int i, up = 0;
+	unsigned int word, up = 0;
 
-	for (i = 0; i < apk_nr_cpus; i++)
-		up += acpu_usable(&apk_cpus[i]);
+	for (word = 0; word < APK_CPU_WORDS; word++)
+		up += hweight64(READ_ONCE(apk_usable[word]));
 	return up;
 }
 
 bool acpu_any(void)
 {
-	unsigned int i;
+	unsigned int word;
+	u64 any = 0;
 
-	for (i = 0; i < apk_nr_cpus; i++)
-		if (acpu_usable(&apk_cpus[i]))
-			return true;
-	return false;
+	for (word = 0; word < APK_CPU_WORDS; word++)
+		any |= READ_ONCE(apk_usable[word]);
+	return any;
+}
+
+static bool usable(const struct acpu *a)
+{
+	return READ_ONCE(a->state) == ACPU_UP && !READ_ONCE(a->failed);
+}
+
+/*
+ * One that fails while it is added is found by one of the two looks, or by who has it
+ * fail. It is usable again only when all who had it fail are through: stop().
+ */
+void acpu_changed(struct acpu *a)
+{
+	u64 *word = &apk_usable[a->index / 64], bit = 1ULL << (a->index % 64);
+
+	if (usable(a))
+		__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+	if (!usable(a))
+		__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&apk_usable_changes, 1, __ATOMIC_SEQ_CST);
+}
+
+static void set_state(struct acpu *a, enum acpu_state state)
+{
+	WRITE_ONCE(a->state, state);
+	acpu_changed(a);
 }
 
 void acpu_command(struct acpu *a, enum apk_command command)
@@ -131,7 +160,7 @@ static void stop(struct acpu *a)
 
 void acpu_halt(struct acpu *a)
 {
-	WRITE_ONCE(a->state, ACPU_LEAVING);
+	set_state(a, ACPU_LEAVING);
 	if (!READ_ONCE(a->failed))
 		park(a);
 	start_stop(a);
@@ -200,7 +229,7 @@ static int bring_up(struct acpu *a)
 
 static void announce(struct acpu *a)
 {
-	WRITE_ONCE(a->state, ACPU_UP);
+	set_state(a, ACPU_UP);
 	thread_cpus_changed();
 }
 
@@ -210,19 +239,21 @@ void acpu_init(struct acpu *a, unsigned int index, const struct candidate *c)
 		.index = index, .linux_cpu = c->linux_cpu, .apicid = c->apicid,
 		.head = &apk_global->cpu[index],
 	};
+	if (IS_ENABLED(CONFIG_SMP) && c->linux_cpu < nr_cpu_ids)
+		cpumask_set_cpu(c->linux_cpu, &apk_possible);
 }
 
 int acpu_start(struct acpu *a)
 {
 	int err;
 
-	WRITE_ONCE(a->state, ACPU_STARTING);
+	set_state(a, ACPU_STARTING);
 	err = take(a);
 	if (!err)
 		err = bring_up(a);
 	if (err) {
 		WRITE_ONCE(a->head->state, APK_CPU_DOWN);
-		WRITE_ONCE(a->state, ACPU_ABSENT);
+		set_state(a, ACPU_ABSENT);
 		give_back(a);
 		return err;
 	}
@@ -235,7 +266,7 @@ int acpu_drain(struct acpu *a)
 {
 	int err;
 
-	WRITE_ONCE(a->state, ACPU_LEAVING);
+	set_state(a, ACPU_LEAVING);
 	thread_cpus_changed();
 	/* Who was about to send a thread there has: see send(). */
 	synchronize_rcu();
@@ -253,7 +284,7 @@ int acpu_restart(struct acpu *a)
 	err = bring_up(a);
 	if (err) {
 		acpu_dead(a, "it did not start again");
-		WRITE_ONCE(a->state, ACPU_UP);
+		set_state(a, ACPU_UP);
 		return err;
 	}
 	announce(a);
@@ -264,6 +295,6 @@ void acpu_leave(struct acpu *a)
 {
 	topology_hide(a);
 	stop(a);
-	WRITE_ONCE(a->state, ACPU_ABSENT);
+	set_state(a, ACPU_ABSENT);
 	give_back(a);
 }

@@ -52,6 +52,13 @@ static bool linux_allows(struct task_struct *task, const struct acpu *a)
 	return cpumask_test_cpu(a->linux_cpu, task->cpus_ptr);
 }
 
+/* Does it allow every CPU that could be ours? */
+static bool linux_allows_all(struct task_struct *task)
+{
+	return !IS_ENABLED(CONFIG_SMP) || !READ_ONCE(apk_param_affinity) ||
+	       cpumask_subset(&apk_possible, task->cpus_ptr);
+}
+
 /*
  * A thread in a cpuset of its own gets no application CPU: what the cpuset allows
  * is not visible here. Nor is it always in the thread's mask: since 6.2 Linux
@@ -87,27 +94,36 @@ static bool holds(const struct thread *t)
 	return t->affinity.chosen && cpumask_equal(&t->affinity.of_linux, &t->task->cpus_mask);
 }
 
-/* Under its lock, unless nothing is chosen. */
-static bool allows(struct thread *t, bool chosen, unsigned int i)
-{
-	if (!cpus_has(t->cpus, i) || !acpu_usable(&apk_cpus[i]))
-		return false;
-	return chosen ? cpus_has(t->affinity.cpus, i) : linux_allows(t->task, &apk_cpus[i]);
-}
-
-/* Under its lock, unless nothing is chosen. Is there any? */
-static bool collect(struct thread *t, bool chosen, u64 cpus[APK_CPU_WORDS])
+/* Takes away what Linux's own mask does not allow. Is there any left? */
+static bool as_linux_allows(struct task_struct *task, u64 cpus[APK_CPU_WORDS])
 {
 	bool any = false;
 	unsigned int i;
 
 	for (i = 0; i < apk_nr_cpus; i++) {
-		if (!allows(t, chosen, i))
+		if (!cpus_has(cpus, i))
 			continue;
-		cpus_add(cpus, i);
-		any = true;
+		if (linux_allows(task, &apk_cpus[i]))
+			any = true;
+		else
+			cpus[i / 64] &= ~(1ULL << (i % 64));
 	}
 	return any;
+}
+
+/* Under its lock, unless nothing is chosen. Is there any? */
+static bool collect(struct thread *t, bool chosen, u64 cpus[APK_CPU_WORDS])
+{
+	unsigned int word;
+	u64 any = 0;
+
+	for (word = 0; word < APK_CPU_WORDS; word++) {
+		cpus[word] = t->cpus[word] & READ_ONCE(apk_usable[word]);
+		if (chosen)
+			cpus[word] &= t->affinity.cpus[word];
+		any |= cpus[word];
+	}
+	return any && (chosen || linux_allows_all(t->task) || as_linux_allows(t->task, cpus));
 }
 
 bool affinity_cpus(struct thread *t, u64 cpus[APK_CPU_WORDS])
@@ -115,9 +131,10 @@ bool affinity_cpus(struct thread *t, u64 cpus[APK_CPU_WORDS])
 	unsigned long flags;
 	bool any;
 
-	memset(cpus, 0, APK_CPU_WORDS * sizeof(*cpus));
-	if (confined(t->task))
+	if (confined(t->task)) {
+		memset(cpus, 0, APK_CPU_WORDS * sizeof(*cpus));
 		return false;
+	}
 	/* Who chooses at this moment calls the thread home afterwards: thread_move(). */
 	if (!READ_ONCE(t->affinity.chosen))
 		return collect(t, false, cpus);
@@ -221,6 +238,7 @@ static struct thread *adopted(pid_t pid)
 static void show(struct thread *t, unsigned long *bits)
 {
 	unsigned long flags;
+	u64 cpus[APK_CPU_WORDS];
 	bool chosen, hides;
 	unsigned int i;
 
@@ -229,8 +247,9 @@ static void show(struct thread *t, unsigned long *bits)
 	raw_spin_lock_irqsave(&t->affinity.lock, flags);
 	chosen = holds(t);
 	hides = chosen && !t->affinity.home;
+	collect(t, chosen, cpus);
 	for (i = 0; i < apk_nr_cpus; i++) {
-		if (!allows(t, chosen, i))
+		if (!cpus_has(cpus, i))
 			continue;
 		if (hides)
 			memset(bits, 0, MASK_WORDS * sizeof(*bits));

@@ -53,6 +53,7 @@ struct acpu {
 
 extern struct acpu *apk_cpus;		/* [apk_nr_cpus] */
 extern unsigned int apk_nr_cpus;	/* how many could be application CPUs */
+extern struct cpumask apk_possible;	/* those of them that Linux has a number for */
 extern struct apk_global *apk_global;
 extern struct apk_home_stat *apk_home;	/* one page */
 
@@ -73,10 +74,27 @@ static inline bool acpu_taken(const struct acpu *a)
 	return READ_ONCE(a->state) != ACPU_ABSENT;
 }
 
-/* Threads may be sent there. */
+/* Sets of application CPUs, by index, of APK_CPU_WORDS words. */
+static inline bool cpus_has(const u64 *cpus, unsigned int i)
+{
+	return READ_ONCE(cpus[i / 64]) >> (i % 64) & 1;
+}
+
+static inline void cpus_add(u64 *cpus, unsigned int i)
+{
+	cpus[i / 64] |= 1ULL << (i % 64);
+}
+
+/*
+ * acpu.c: threads may be sent there: UP, and not failed. Who looks at
+ * apk_usable_changes first, and later finds it unchanged, has seen the set as it is.
+ */
+extern u64 apk_usable[APK_CPU_WORDS];
+extern u32 apk_usable_changes;
+void acpu_changed(struct acpu *a);	/* after its state or failed; any context */
 static inline bool acpu_usable(const struct acpu *a)
 {
-	return READ_ONCE(a->state) == ACPU_UP && !READ_ONCE(a->failed);
+	return cpus_has(apk_usable, a->index);
 }
 
 /* acpu.c: tells a CPU, which looks at it on its way to user mode and in its idle loop. Any context. */

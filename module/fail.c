@@ -38,6 +38,13 @@ static void settle(struct acpu *a)
 	apk_xchg64(&a->head->flush_ack, U64_MAX);
 }
 
+/* What settle() wrote is there for whoever sees the CPU as failed. */
+static void end(struct acpu *a)
+{
+	virt_store_release(&a->failed, true);
+	acpu_changed(a);
+}
+
 /*
  * failed is set only when the CPU has stopped: until then its thread may still
  * run and its translations be used. A second caller waits for that, so that
@@ -56,8 +63,7 @@ static bool stop_once(struct acpu *a, const char *why)
 		udelay(INIT_US);
 		settle(a);
 		WRITE_ONCE(a->why, why);
-		/* What settle() wrote is there for whoever sees the CPU as failed. */
-		virt_store_release(&a->failed, true);
+		end(a);
 	}
 	local_irq_restore(flags);
 	return first;
@@ -80,8 +86,7 @@ void acpu_dead(struct acpu *a, const char *why)
 	a->failing = true;
 	settle(a);
 	WRITE_ONCE(a->why, why);
-	/* As in stop_once(). */
-	virt_store_release(&a->failed, true);
+	end(a);
 }
 
 static const char *const kinds[] = {
@@ -106,8 +111,7 @@ void acpu_report(struct acpu *a)
 	if (__atomic_exchange_n(&a->failing, true, __ATOMIC_SEQ_CST))
 		return;
 	settle(a);
-	/* As in stop_once(). */
-	virt_store_release(&a->failed, true);
+	end(a);
 	pr_err("CPU %u: the application kernel failed (%s) at %.64s:%u: %.64s\n",
 	       a->linux_cpu, kinds[kind], f->file, f->line, f->text);
 	pr_err("CPU %u: vector %llu error %#llx rip %#llx rsp %#llx cr2 %#llx; its thread goes on at home; apkern cpu reset %u starts the CPU again\n",
@@ -124,7 +128,7 @@ static void stop_all(void)
 		if (READ_ONCE(apk_cpus[i].started))
 			start_stop(&apk_cpus[i]);
 		settle(&apk_cpus[i]);
-		WRITE_ONCE(apk_cpus[i].failed, true);
+		end(&apk_cpus[i]);
 	}
 }
 

@@ -29,7 +29,7 @@ bool place_changed(struct thread *t, const struct apk_head *h)
 
 static bool allowed(const struct apk_head *h, unsigned int i)
 {
-	return cpus_has(h->cpus, i) && acpu_usable(&apk_cpus[i]);
+	return cpus_has(h->cpus, i) && cpus_has(apk_usable, i);
 }
 
 static u32 cpu_state(unsigned int i)

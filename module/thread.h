@@ -39,17 +39,6 @@ struct trip {
 	bool crowd;		/* when it was made ready, or once more, it was in a crowd */
 };
 
-/* Sets of application CPUs, by index, of APK_CPU_WORDS words. */
-static inline bool cpus_has(const u64 *cpus, unsigned int i)
-{
-	return cpus[i / 64] >> (i % 64) & 1;
-}
-
-static inline void cpus_add(u64 *cpus, unsigned int i)
-{
-	cpus[i / 64] |= 1ULL << (i % 64);
-}
-
 /* What a thread chose by sched_setaffinity(): see affinity.c. */
 struct affinity {
 	raw_spinlock_t lock;		/* for all of it: other tasks may choose, too */

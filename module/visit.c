@@ -32,7 +32,7 @@ struct visit {
 	struct thread *t;
 	struct apk_head *h;
 	struct apk_slot *s;
-	unsigned int up;	/* how many CPUs were usable when it was last made ready */
+	u32 changes;		/* apk_usable_changes, before it was last made ready */
 	u64 cycles;		/* slot.cycles when it began */
 	unsigned long look;	/* jiffies: when others are looked at next */
 	bool wanted;		/* a look said that the thread must come home */
@@ -88,7 +88,8 @@ static bool lost(const struct apk_head *h)
  */
 static bool stranded(struct visit *v)
 {
-	return lost(v->h) || (head_state(v->h) == APK_READY && acpu_up() != v->up);
+	return lost(v->h) || (head_state(v->h) == APK_READY &&
+			      READ_ONCE(apk_usable_changes) != v->changes);
 }
 
 /*
@@ -232,6 +233,7 @@ static bool send(struct visit *v)
 	bool sent = false, full = false;
 	struct acpu *expected;
 
+	v->changes = READ_ONCE(apk_usable_changes);
 	if (!place_allowed(v->t, v->h))
 		return false;
 	expected = place_expect(v->h);
@@ -245,7 +247,6 @@ static bool send(struct visit *v)
 	__atomic_store_n(&v->h->recall, 0, __ATOMIC_SEQ_CST);
 	waits_leave(v->t);
 	trace_apkern_visit(v->t->slot, expected->linux_cpu, v->s->regs.rip);
-	v->up = acpu_up();
 	/* Who moved it, and has waited for RCU readers, finds it ready or it is not sent. */
 	rcu_read_lock();
 	if (!READ_ONCE(v->t->moved)) {	/* may have been set before recall was cleared: see visit_call_home() */

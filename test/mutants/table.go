@@ -331,7 +331,7 @@ var table = []mutant{
 		name:   "leaving-not-seen",
 		breaks: "threads are sent to CPUs that are being given back, or were",
 		guard:  "TestElasticLast",
-		edits: []edit{{"module/core.h",
+		edits: []edit{{"module/acpu.c",
 			"\treturn READ_ONCE(a->state) == ACPU_UP && !READ_ONCE(a->failed);\n", "\treturn a->cfg && !READ_ONCE(a->failed);\n"}},
 	},
 	{
