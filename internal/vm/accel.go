@@ -26,7 +26,7 @@ func (q QEMU) accelerator(program string, start func(accel string) (*qemu, error
 	_ = f.Close()
 	memory := filepath.Join(q.CacheDir, "accel-"+hostKey(program))
 	if known, err := os.ReadFile(memory); err == nil {
-		return string(bytes.TrimSpace(known))
+		return remembered(known)
 	}
 	accel := accelTCG
 	if boots(start) {
@@ -35,6 +35,15 @@ func (q QEMU) accelerator(program string, start func(accel string) (*qemu, error
 	// Not remembered only means to try again.
 	_ = writeFile(memory, []byte(accel+"\n"))
 	return accel
+}
+
+// remembered returns the accelerator that a file names. It may have been written when
+// TCG had other options.
+func remembered(text []byte) string {
+	if string(bytes.TrimSpace(text)) == accelKVM {
+		return accelKVM
+	}
+	return accelTCG
 }
 
 // boots tells whether a guest under KVM gets as far as saying something.
