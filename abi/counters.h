@@ -68,6 +68,7 @@
 	X(KILLED, "killed", "threads killed because their CPU failed")	\
 	X(HOLD, "hold", "holds: changes that need application CPUs out of user mode") \
 	X(HOME_TURN, "home_turn", "came home, ready, for a turn: application CPUs were full") \
+	X(TURN_IDLE, "turn_idle", "was asked to: its home CPU had just run out of work") \
 	X(FAULT_AHEAD, "fault_ahead", "pages served with a fault on one before them") \
 	X(LEAVE, "leave", "times a thread that stayed home was told to leave")
 

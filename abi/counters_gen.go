@@ -101,6 +101,7 @@ const (
 	HKilled               // threads killed because their CPU failed
 	HHold                 // holds: changes that need application CPUs out of user mode
 	HHomeTurn             // came home, ready, for a turn: application CPUs were full
+	HTurnIdle             // was asked to: its home CPU had just run out of work
 	HFaultAhead           // pages served with a fault on one before them
 	HLeave                // times a thread that stayed home was told to leave
 	HomeCounterCount
@@ -131,6 +132,7 @@ var HomeCounters = [HomeCounterCount]Counter{
 	{"killed", "threads killed because their CPU failed"},
 	{"hold", "holds: changes that need application CPUs out of user mode"},
 	{"home_turn", "came home, ready, for a turn: application CPUs were full"},
+	{"turn_idle", "was asked to: its home CPU had just run out of work"},
 	{"fault_ahead", "pages served with a fault on one before them"},
 	{"leave", "times a thread that stayed home was told to leave"},
 }

@@ -134,6 +134,7 @@ int thread_take_slot(struct thread *t)
 	ret = slot_alloc(&index);
 	if (ret)
 		return ret;
+	turn_watch(t);
 	t->slot = index;
 	t->credited = 0;
 	fair_begin(&apk_global->head[index]);
@@ -145,6 +146,7 @@ void thread_free(struct thread *t)
 {
 	unsigned long flags;
 
+	turn_unwatch(t);
 	thread_drop_space(t);
 	drop_slot(t);
 	raw_spin_lock_irqsave(&records_lock, flags);
@@ -391,6 +393,7 @@ int thread_init(void)
 	int ret;
 
 	spare_refill(NULL);
+	turn_init();
 	ret = hook_init();
 	if (ret)
 		goto spares;
@@ -401,6 +404,7 @@ int thread_init(void)
 hook:
 	hook_exit();
 spares:
+	turn_exit();
 	while (spares)
 		kfree(spare[--spares]);
 	return ret;

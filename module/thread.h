@@ -7,6 +7,7 @@
 
 #include <linux/hashtable.h>
 #include <linux/jiffies.h>
+#include <linux/preempt.h>
 #include <linux/ptrace.h>
 #include <linux/rcuwait.h>
 #include <linux/sched/task_stack.h>
@@ -104,6 +105,8 @@ struct thread {
 		u64 busy;
 	};
 	bool pinned;			/* cpus is not all */
+	bool watched;			/* by turn.c, with the next */
+	struct preempt_notifier switches;
 	bool invited;			/* by anybody: if it is ready, home has a CPU for it; see turn.c */
 	unsigned long turn_until;	/* jiffies */
 	u64 turn_from;			/* its CPU time, in ns, when it began */
@@ -266,11 +269,14 @@ unsigned int ready_next(unsigned int slot);	/* the first from there on that is R
  * thread itself, but for turn_look().
  */
 void turn_look(void);
+void turn_watch(struct thread *t);	/* from now on, when it makes its home CPU idle */
+void turn_unwatch(struct thread *t);
 bool turn_instead(struct thread *t);	/* of leaving: home is free, application CPUs are not */
 bool turn_taken(struct thread *t);	/* READY -> HOME: it has been invited */
 void turn_begin(struct thread *t);	/* its time away is credited */
 bool turn_lasts(struct thread *t);
 void turn_end(struct thread *t);	/* it is about to leave */
+void turn_init(void);
 void turn_exit(void);
 
 /* fair.c: what a thread is owed. The slot's owner calls; fair_lead() may be called by any. */

@@ -7,16 +7,19 @@
  * for the CPU that it is on, has its turn at once.
  *
  * A thread that waits for an application CPU has a task that sleeps in its visit.
- * When two looks in a row find threads waiting and no application CPU idle, and
- * the look itself is all that its home CPU has to do, the one that has run
- * least is invited: its task withdraws it and takes it home, where Linux runs it
- * as it runs any task. After TURN it leaves again, unless nobody else waits. What
- * it ran at home counts as if it had run away.
+ * When an adopted thread's task goes to sleep, its home CPU has nothing else to do,
+ * threads wait and no application CPU is idle, the one that has run least is invited:
+ * its task withdraws it and takes it home, where Linux runs it as it runs any task. A
+ * home CPU that runs out of work otherwise does the same when two looks in a row find
+ * it so. After TURN the thread leaves again, unless nobody else waits. What it ran at
+ * home counts as if it had run away.
  *
  * So no thread comes home while an application CPU is idle or while home has other
  * work, and none changes sides more than once in TURN. Threads that are told to be
  * away take no turns: those bound to application CPUs, and all with stay=0.
  */
+#include <linux/irq_work.h>
+#include <linux/preempt.h>
 #include <linux/sched/stat.h>
 #include <linux/workqueue.h>
 #include "thread.h"
@@ -72,20 +75,76 @@ static struct thread *hindmost(void)
 	return best;
 }
 
+static void invite(struct thread *t)
+{
+	WRITE_ONCE(t->invited, true);
+	rcuwait_wake_up(&t->wait);
+}
+
 static void look(struct work_struct *work)
 {
 	struct thread *t;
 
 	rcu_read_lock();
 	t = hindmost();
-	if (t && was_full && single_task_running()) {
-		WRITE_ONCE(t->invited, true);
-		rcuwait_wake_up(&t->wait);
-	}
+	if (t && was_full && single_task_running())
+		invite(t);
 	was_full = t;
 	rcu_read_unlock();
 	if (t)
 		turn_look();
+}
+
+/* Soon after the CPU ran out of work. */
+static void on_idle(struct irq_work *work)
+{
+	struct thread *t;
+
+	if (!is_idle_task(current))
+		return;
+	rcu_read_lock();
+	t = hindmost();
+	if (t) {
+		apk_count(APK_H_TURN_IDLE);
+		invite(t);
+	}
+	rcu_read_unlock();
+}
+
+static DEFINE_PER_CPU(struct irq_work, idle) = IRQ_WORK_INIT_HARD(on_idle);
+
+/* With a run queue's lock held. */
+static void on_sched_out(struct preempt_notifier *n, struct task_struct *next)
+{
+	if (is_idle_task(next) && READ_ONCE(apk_param_stay) && ready_next(0) != APK_MAX_SLOTS)
+		irq_work_queue(this_cpu_ptr(&idle));
+}
+
+static void on_sched_in(struct preempt_notifier *n, int cpu)
+{
+}
+
+static struct preempt_ops switches = { .sched_in = on_sched_in, .sched_out = on_sched_out };
+
+void turn_watch(struct thread *t)
+{
+	if (t->watched)
+		return;
+	t->watched = true;
+	preempt_notifier_init(&t->switches, &switches);
+	preempt_disable();
+	preempt_notifier_register(&t->switches);
+	preempt_enable();
+}
+
+void turn_unwatch(struct thread *t)
+{
+	if (!t->watched)
+		return;
+	preempt_disable();
+	preempt_notifier_unregister(&t->switches);
+	preempt_enable();
+	t->watched = false;
 }
 
 bool turn_taken(struct thread *t)
@@ -132,7 +191,17 @@ void turn_end(struct thread *t)
 	fair_charge(&apk_global->head[t->slot], current->se.sum_exec_runtime - t->turn_from);
 }
 
+void turn_init(void)
+{
+	preempt_notifier_inc();
+}
+
 void turn_exit(void)
 {
+	unsigned int cpu;
+
+	preempt_notifier_dec();	/* no thread is watched any more */
+	for_each_possible_cpu(cpu)
+		irq_work_sync(per_cpu_ptr(&idle, cpu));
 	cancel_delayed_work_sync(&look_work);
 }

@@ -184,7 +184,7 @@ func TestTurns(t *testing.T) {
 		t.Errorf("stay=0: %d turns at home", n)
 	}
 	setParameter(t, "stay", "1")
-	before, athome := home(t, "home_turn"), 0
+	before, idle, athome := home(t, "home_turn"), home(t, "turn_idle"), 0
 	all := settles(t, equal(12, 0.1), "12")
 	n := home(t, "home_turn") - before
 	for _, p := range all {
@@ -194,6 +194,9 @@ func TestTurns(t *testing.T) {
 	}
 	if n == 0 || athome < len(all)/2 {
 		t.Errorf("stay=1: %d turns at home, %d of %d threads had one", n, athome, len(all))
+	}
+	if home(t, "turn_idle") == idle {
+		t.Error("stay=1: no thread was asked home when its home CPU ran out of work")
 	}
 	// One that sleeps again and again finds application CPUs full when it is about to leave.
 	instead := number(t, sysfs+"/decline/turn")

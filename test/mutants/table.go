@@ -404,6 +404,12 @@ var table = []mutant{
 `}, {"module/visit.c", "#include <linux/ptrace.h>\n", "#include <linux/delay.h>\n#include <linux/ptrace.h>\n"}},
 	},
 	{
+		name:   "idle-not-noticed",
+		breaks: "home does not notice that it ran out of work, but looks at every tick",
+		guard:  "TestTurns",
+		edits:  []edit{{"module/turn.c", "\t\tirq_work_queue(this_cpu_ptr(&idle));\n", "\t\t;\n"}},
+	},
+	{
 		name:   "trap-not-recorded",
 		breaks: "a debug trap taken away leaves the number of the trap before in the signal's context",
 		guard:  "TestHostileCode",
@@ -520,7 +526,7 @@ var table = []mutant{
 		name:   "no-turns",
 		breaks: "home does not take part when application CPUs are full",
 		guard:  "TestTurns",
-		edits:  []edit{{"module/turn.c", "if (t && was_full && single_task_running()) {", "if (t && was_full && !t->task) {"}},
+		edits:  []edit{{"module/turn.c", "\tWRITE_ONCE(t->invited, true);\n", "\tWRITE_ONCE(t->invited, false);\n"}},
 	},
 	{
 		name:   "no-turn-at-once",
