@@ -54,7 +54,8 @@ static void on_user_return(struct user_return_notifier *n)
 		return;
 	if (!(policy_rests(t) && policy_goes_on(t)))
 		look(t);
-	waits_home(t);
+	if (t->known)
+		waits_home(t);
 }
 
 /* On the CPU itself. Registering twice would corrupt the list: the teardown unregisters. */

@@ -188,7 +188,7 @@ void answers_look(struct apk_head *h);
 
 /*
  * waits.c: the account of who may wait for futexes at home. By the thread itself;
- * waits_home() at its return to user mode, with interrupts off.
+ * waits_home() at its return to user mode, with interrupts off, if it is known.
  */
 bool waits_counted(void);	/* is there one? any context */
 void waits_leave(struct thread *t);

@@ -109,16 +109,15 @@ static int waits_for(const struct pt_regs *regs)
 }
 
 /*
- * On every return to user mode, interrupts off: the thread came home for a call that
- * it is about to make, and visit_work() runs on the way out of that, or it is unknown.
+ * On every return to user mode of a thread that is known, interrupts off: it came home
+ * for a call that it is about to make, and visit_work() runs on the way out of that, or
+ * what it does is unknown.
  */
 void waits_home(struct thread *t)
 {
 	const struct pt_regs *regs = task_pt_regs(current);
 	int what = ANYTHING;
 
-	if (!t->known)
-		return;
 	if (t->at_call && t->queued && !current->ptrace && regs->ip == slot_get(t->slot)->regs.rip)
 		what = waits_for(regs);
 	if (what == ANYTHING) {
