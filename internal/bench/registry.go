@@ -58,7 +58,8 @@ func calls() []Benchmark {
 func threads() []Benchmark {
 	return []Benchmark{
 		{Name: "FutexHandover", Group: GroupSync, About: "a token from one thread to another by futexes, each on its own CPU", Argv: []string{"handover"}},
-		{Name: "ThreadCreate", Group: GroupSync, About: "a thread is created and joined", Argv: []string{"threads"}},
+		{Name: "ThreadCreate/policy=off", Group: GroupSync, About: "a thread is created and joined; it leaves at once", Argv: []string{"threads"}},
+		{Name: "ThreadCreate/policy=on", Group: GroupSync, About: "the same where the policy says whether it leaves", Argv: []string{"threads"}, Policy: true},
 	}
 }
 
