@@ -111,7 +111,7 @@ static void on_idle(struct irq_work *work)
 	rcu_read_unlock();
 }
 
-static DEFINE_PER_CPU(struct irq_work, idle) = IRQ_WORK_INIT_HARD(on_idle);
+static DEFINE_PER_CPU(struct irq_work, idle);
 
 /* With a run queue's lock held. */
 static void on_sched_out(struct preempt_notifier *n, struct task_struct *next)
@@ -193,6 +193,11 @@ void turn_end(struct thread *t)
 
 void turn_init(void)
 {
+	unsigned int cpu;
+
+	/* Addresses in a module's initial values of per-CPU variables are not relocated. */
+	for_each_possible_cpu(cpu)
+		*per_cpu_ptr(&idle, cpu) = IRQ_WORK_INIT_HARD(on_idle);
 	preempt_notifier_inc();
 }
 
