@@ -38,6 +38,7 @@ type Drawing struct {
 // SVG draws it, for a page.
 func (d Drawing) SVG() ([]byte, error) {
 	c := vgsvg.New(width, d.Height)
+	d.Legend.Padding = vg.Points(3)
 	d.Draw(draw.New(c))
 	var out bytes.Buffer
 	if _, err := c.WriteTo(&out); err != nil {
