@@ -28,6 +28,7 @@ const soakRound = time.Minute
 // survived is what a round ran and survived. Its names are those of the JSON file.
 type survived struct {
 	Round    int              `json:"round"`
+	Policy   bool             `json:"policy"`
 	Seconds  float64          `json:"seconds"`
 	Adds     int              `json:"cpus_added"`
 	Removes  int              `json:"cpus_removed"`
@@ -71,7 +72,7 @@ func TestSoak(t *testing.T) {
 	end := time.Now().Add(length)
 	for round := 1; !t.Failed() && !s.ctl.Load() && (round == 1 || time.Now().Before(end)); round++ {
 		started := time.Now()
-		s.r = survived{Round: round, Runs: map[string]int64{}}
+		s.r = survived{Round: round, Policy: round%2 == 0, Runs: map[string]int64{}}
 		t.Run(fmt.Sprint("round ", round), func(t *testing.T) {
 			s.t, s.log.t = t, t
 			s.round(min(soakRound, time.Until(end)))
@@ -189,17 +190,17 @@ func report(t *testing.T, all figures) string {
 func (f figures) table() string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "round\tseconds\tadded\tremoved\tcrashed\thung\treset\tvisits\tcomputed\tshell\tsignals\tmappings\tmake\tredis\tswapping\tmms\tkernel KiB\t\n")
+	fmt.Fprint(w, "round\tpolicy\tseconds\tadded\tremoved\tcrashed\thung\treset\tvisits\tcomputed\tshell\tsignals\tmappings\tmake\tredis\tswapping\tmms\tkernel KiB\t\n")
 	sum := survived{Runs: map[string]int64{}}
-	line := func(name string, r survived) {
-		fmt.Fprintf(w, "%s\t%.0f\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t", name, r.Seconds, r.Adds, r.Removes, r.Crashes, r.Hangs, r.Resets, r.Away, r.Computed)
+	line := func(name, policy string, r survived) {
+		fmt.Fprintf(w, "%s\t%s\t%.0f\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t", name, policy, r.Seconds, r.Adds, r.Removes, r.Crashes, r.Hangs, r.Resets, r.Away, r.Computed)
 		for _, load := range []string{"shell", "signals", "mappings", "make", "redis", "swapping"} {
 			fmt.Fprintf(w, "%d\t", r.Runs[load])
 		}
 		fmt.Fprintf(w, "%d\t%d\t\n", r.MMs, r.Memory.total())
 	}
 	for _, r := range f.Rounds {
-		line(fmt.Sprint(r.Round), r)
+		line(fmt.Sprint(r.Round), map[bool]string{false: "off", true: "on"}[r.Policy], r)
 		sum.Seconds += r.Seconds
 		sum.Adds += r.Adds
 		sum.Removes += r.Removes
@@ -213,7 +214,7 @@ func (f figures) table() string {
 		}
 		sum.MMs, sum.Memory = r.MMs, r.Memory
 	}
-	line("all", sum)
+	line("all", "", sum)
 	_ = w.Flush() // to memory
 	verdict := "nothing was lost"
 	if f.Failed {

@@ -34,14 +34,19 @@ const changePause = 100 * time.Millisecond
 // crashPart is one in how many removals is none, but a crash.
 const crashPart = 4
 
-// round loads the module, makes a round that lasts so long, and unloads it.
+// round loads the module, makes a round that lasts so long, and unloads it. In every
+// second one the policy says which threads are away, and when; else all always are.
 func (s *soak) round(length time.Duration) {
 	t := s.t
 	t.Helper()
 	mustLoad(t, "inject=1 stay=0")
+	if s.r.Policy {
+		setParameter(t, "stay", "1")
+	}
 	s.cpus = cpuList(t, "cpus")
 	s.underLoad(length)
 	s.allBack()
+	setParameter(t, "stay", "0") // who hangs must be away
 	s.hang()
 	settle(t)
 	cpusAre(t, readFile(t, sysfs+"/possible"))
