@@ -99,6 +99,7 @@ int main(int argc, char **argv)
 		away += is_away();
 	}
 	check(!status, "the sender ended with status %x", status);
+	check(load(handled) > signals / 20, "only %ld of %ld signals were handled", load(handled), signals);
 	require_away(away, loops / 4 + 1);
 	printf("registers kept under %ld signals\n", signals);
 	return 0;
