@@ -4,6 +4,7 @@
 #   KREL    the Linux release the module is built for and the VMs boot
 #           (default: the newest installed one that has headers)
 #   BOOTS   boots of test-vm, see test/run-vm.sh (default: all)
+#   KNOBS   parameters of test-knobs (default: each that switches a fast path off)
 #   MUTANTS mutants of test-mutants (default: all)
 
 MAKEFLAGS += --no-builtin-rules
@@ -15,6 +16,7 @@ KREL ?= $(shell for d in $$(ls -d /lib/modules/*-amd64 2>/dev/null | grep -v -e 
 	r=$$(basename $$d); if [ -e $$d/build/Makefile ] && [ -e /boot/vmlinuz-$$r ]; then echo $$r; break; fi; done)
 BOOTS ?=
 MUTANTS ?=
+KNOBS ?= answer=none fault_around=0 poll_us=0 wait_us=0
 
 GO ?= go
 # The time of every file that images and packages hold: that of the last commit,
@@ -47,7 +49,7 @@ demo: deps ## show programs on application CPUs, beside the same run natively
 	@$(MAKE) --no-print-directory all build/demo/whereami build/demo/onexit.so
 	@test/demo.sh
 
-.PHONY: test test-host test-vm test-mutants
+.PHONY: test test-host test-vm test-knobs test-mutants
 test: deps ## pass all tests, on this machine and in VMs
 	@$(MAKE) --no-print-directory test-host
 	@$(MAKE) --no-print-directory test-vm
@@ -57,6 +59,11 @@ test-host: all ## everything that is not assembly or C, under the race detector
 
 test-vm: all build/guest.test programs ## the suite that runs inside virtual machines
 	KERNEL=$(KREL) test/run-vm.sh $(BOOTS)
+
+test-knobs: all build/guest.test programs ## the same with each fast path switched off by its parameter, one after another
+	@failed=; for knob in $(KNOBS); do \
+		echo "==== $$knob"; KNOBS=$$knob KERNEL=$(KREL) test/run-vm.sh $(BOOTS) || failed="$$failed $$knob"; \
+	done; [ -z "$$failed" ] || { echo "failed with:$$failed" >&2; exit 1; }
 
 test-mutants: all up-kernel build/guest.test programs ## break one mechanism at a time; its test must notice
 	$(GO) run ./test/mutants -kernel $(KREL) $(MUTANTS)

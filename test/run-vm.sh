@@ -14,6 +14,8 @@
 #              SOAK, SOAK_SEED  how long boot soak makes rounds, as 20m or 12h, and their seed
 #              BUSY_SECONDS, ISOLATED_SECONDS, FAULTS  how long, or how often, TestBusy, TestTakenIsolated
 #                      and TestElasticReset do what they do
+#              KNOBS   parameters of the module, as "answer=none poll_us=0", for all tests that do
+#                      not set them themselves
 #              LONGER  more time for each boot, as 1h
 #              VMFLAGS more flags of apkern vm run, separated by |
 #              SLOWER  how many times slower than others that Linux is (default 1)
@@ -71,16 +73,17 @@ nolock     up   8m   --                                  TestNoLock
 
 # boot NAME KIND LIMIT FLAGS TESTS: FLAGS are separated by |; -- stands for none.
 boot() {
-	flags=$(echo "$4" | tr '|' ' ')
+	flags=$(echo "$4" | tr '|' ' ') knobs=
 	[ "$flags" = -- ] && flags=
 	case $flags in
 	*--no-module*) ;;
-	*) flags="$flags${MODULE:+ --module $MODULE}" ;;
+	*) flags="$flags${MODULE:+ --module $MODULE}" knobs=${KNOBS:-} ;;
 	esac
 	echo "=== $1: $5"
 	# shellcheck disable=SC2086 # the flags are several words
 	"$apkern" vm run --cpus "${CPUS:-4}" --timeout "${LONGER:-}$((${3%m} * slower))m" \
 		--boot "$((3 * slower))m" ${KERNEL:+--kernel "$KERNEL"} $flags \
+		${knobs:+--module-params "$knobs"} ${KNOBS:+--env "APKERN_KNOBS=$KNOBS"} \
 		$(echo "${VMFLAGS:-}" | tr '|' ' ') ${MODULE:+--env "APKERN_MODULE=$MODULE"} --env APKERN_GUEST=1 \
 		--env FUZZ_ROUNDS --env FUZZ_SEED --env SOAK --env SOAK_SEED \
 		--env BUSY_SECONDS --env ISOLATED_SECONDS --env FAULTS --env KERNEL \

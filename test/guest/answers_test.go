@@ -58,6 +58,7 @@ func TestAnswers(t *testing.T) {
 // passage home.
 func TestYield(t *testing.T) {
 	begin(t)
+	setParameter(t, "answer", "sched_yield")
 	const rounds = 2000
 	cpu := strconv.Itoa(cpuList(t, "cpus")[0])
 	way := way{name: "on CPU " + cpu, prefix: []string{"apkern", "run", "-c", cpu, "--"}, env: viaRun.env}
@@ -94,6 +95,7 @@ var identityCall = regexp.MustCompile(`get(pid|tid|cpu)\(`)
 // of threads that were away when it was switched on.
 func TestAnswersTraced(t *testing.T) {
 	begin(t)
+	setParameter(t, "answer", "all")
 	t.Run("strace", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "trace")
 		count := func(w way) int {

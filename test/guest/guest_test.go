@@ -67,6 +67,7 @@ func begin(t *testing.T) {
 	if !loaded() {
 		mustLoad(t, "")
 	}
+	knobsHold(t)
 	setParameter(t, "stay", "0")
 	log := openKernelLog(t)
 	t.Cleanup(func() {

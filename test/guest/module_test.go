@@ -31,14 +31,32 @@ func loaded() bool {
 	return err == nil
 }
 
-// load inserts the module as insmod does and returns the kernel's error.
+// knobs returns the parameters, as NAME=VALUE, that the whole suite is run with
+// this time: those of $APKERN_KNOBS.
+func knobs() []string { return strings.Fields(os.Getenv("APKERN_KNOBS")) }
+
+// load inserts the module as insmod does and returns the kernel's error. Of a
+// parameter that is given twice Linux takes the last value: the test's own.
 func load(parameters string) error {
 	f, err := os.Open(modulePath())
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return unix.FinitModule(int(f.Fd()), parameters, 0)
+	all := strings.Join(append(knobs(), parameters), " ")
+	return unix.FinitModule(int(f.Fd()), all, 0)
+}
+
+// knobsHold checks that the module has the suite's knobs: otherwise a run would
+// show what the one without them has shown already.
+func knobsHold(t *testing.T) {
+	t.Helper()
+	for _, knob := range knobs() {
+		name, want, _ := strings.Cut(knob, "=")
+		if got := readFile(t, filepath.Join(moduleDir, "parameters", name)); got != want {
+			t.Errorf("the parameter %s is %s, not the suite's %s", name, got, want)
+		}
+	}
 }
 
 // mustLoad loads the module or ends the test.

@@ -181,10 +181,21 @@ func TestCoherence(t *testing.T) {
 }
 
 // TestTopEntry: entries of the top-level page table appear and disappear under a
-// thread that is away.
+// thread that is away, and it goes home for no fault but the one on what is gone: an
+// entry that it misses is shown when that is served.
 func TestTopEntry(t *testing.T) {
 	begin(t)
-	each(t, "topentry")
+	var steps, more int64
+	faults := during(t, "home_fault", func() {
+		each(t, "topentry")
+		o := succeed(t, preload, program("topentry"))
+		if _, err := fmt.Sscanf(o.Stderr, "topentry: %d steps of 512 GiB, %d of 256 TiB", &steps, &more); err != nil {
+			t.Fatalf("%v: %s", err, o.Stderr)
+		}
+	})
+	if most := 2 * 2 * (steps + more); faults > most {
+		t.Errorf("%d faults were taken home in %d steps of each of two runs", faults, steps+more)
+	}
 }
 
 // TestFiveLevels belongs into a boot with five levels of page tables, where

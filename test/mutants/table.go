@@ -150,7 +150,8 @@ var table = []mutant{
 		name:   "policy-never-leaves",
 		breaks: "a thread that computes stays home",
 		guard:  "TestPolicyPhases",
-		edits:  []edit{{"module/rule.c", "\ta->home = false;\n", ""}},
+		edits: []edit{{"module/rule.c", "\ta->home = false;\n", ""},
+			{"module/policy.c", "\tt->policy.account.home = false;\n", ""}},
 	},
 	{
 		name:   "policy-never-stays",

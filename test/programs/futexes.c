@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * futexes [ROUNDS]: futex() by threads that are away: odd arguments, waiters that
- * went home, those that are moved to another futex, and locks made of it under all
- * that can disturb them. A wake-up that is lost hangs. What is printed is the same
- * natively.
+ * went home, those that are restarted or moved to another futex, and locks made of
+ * it under all that can disturb them. A wake-up that is lost hangs. What is printed
+ * is the same natively.
  */
 #include "where.h"
 #include "check.h"
@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static long futex(const void *word, long op, long value, const void *timeout, void *word2, long value3)
@@ -70,6 +71,7 @@ static void arguments(void)
 
 /* A thread that waits for a word to change from 0, and says so. */
 struct waiter {
+	const struct timespec *timeout;
 	uint32_t word;
 	long op, result, tid;
 	uint32_t done;
@@ -82,27 +84,32 @@ static void *await(void *arg)
 
 	store(&w->tid, syscall(SYS_gettid));
 	go_away();
-	w->result = futex(&w->word, w->op, 0, NULL, NULL, FUTEX_BITSET_MATCH_ANY);
+	w->result = futex(&w->word, w->op, 0, w->timeout, NULL, FUTEX_BITSET_MATCH_ANY);
 	store(&w->done, 1);
 	return NULL;
 }
 
-/* Returns when it waits in Linux. */
-static void start_waiter(struct waiter *w)
+/* Returns when it waits in Linux, in the call with that number. */
+static void until_it_waits(struct waiter *w, long call)
 {
 	char name[64], text[64];
 	FILE *f;
 
-	w->word = w->done = w->tid = 0;
-	must0(pthread_create(&w->thread, NULL, await, w));
-	while (!load(&w->tid))
-		sched_yield();
 	sprintf(name, "/proc/self/task/%ld/syscall", w->tid);
 	do {
 		f = fopen(name, "r");
 		check(f && fgets(text, sizeof(text), f), "%s", name);
 		fclose(f);
-	} while (strncmp(text, "202 ", 4));
+	} while (strtol(text, NULL, 10) != call);
+}
+
+static void start_waiter(struct waiter *w)
+{
+	w->word = w->done = w->tid = 0;
+	must0(pthread_create(&w->thread, NULL, await, w));
+	while (!load(&w->tid))
+		sched_yield();
+	until_it_waits(w, SYS_futex);
 }
 
 static void end_waiter(struct waiter *w, long result)
@@ -134,6 +141,49 @@ static void waiters_at_home(void)
 		}
 	}
 	printf("waiters at home are found\n");
+}
+
+/* Stops this process, and lets it go on. */
+static void stop_and_continue(void)
+{
+	pid_t self = getpid(), child;
+	int status;
+
+	child = fork();
+	must(child);
+	if (!child) {
+		char name[64], text[512], state = 0;
+
+		must(kill(self, SIGSTOP));
+		sprintf(name, "/proc/%d/stat", self);
+		while (state != 'T') {
+			FILE *f = fopen(name, "r");
+
+			check(f && fgets(text, sizeof(text), f), "%s", name);
+			fclose(f);
+			state = strrchr(text, ')')[2];
+		}
+		must(kill(self, SIGCONT));
+		_exit(0);
+	}
+	check(waitpid(child, &status, 0) == child && status == 0, "the child's status is %#x", status);
+}
+
+/* A waiter is found whose call goes on as restart_syscall(), which does not say what for. */
+static void restarted(void)
+{
+	static const struct timespec long_time = { 1000, 0 };
+	static struct waiter w = { .op = FUTEX_WAIT_PRIVATE, .timeout = &long_time };
+
+	for (int i = 0; i < 20; i++) {
+		start_waiter(&w);
+		stop_and_continue();
+		until_it_waits(&w, SYS_restart_syscall);
+		go_away();
+		check(futex(&w.word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) == 1, "the waiter is not there");
+		end_waiter(&w, 0);
+	}
+	printf("restarted waiters are found\n");
 }
 
 /* A waiter that is moved to another futex is found there. */
@@ -299,6 +349,7 @@ int main(int argc, char **argv)
 	arguments();
 	handover();
 	waiters_at_home();
+	restarted();
 	locks();
 	shared = turn = 0;
 	moved();	/* last: it ends the account of who waits */
