@@ -27,7 +27,9 @@ func Look() uint32 {
 		default:
 			command.Obey(c)
 		}
-		space.Serve()
+		if space.Pending() {
+			space.Serve()
+		}
 		if slot.Recalled() {
 			return abi.EvRecall
 		}

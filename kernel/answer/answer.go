@@ -22,9 +22,10 @@ import (
 
 // What the entry code does after First.
 const (
-	Declined = iota // nothing has changed: go on to Second
-	Answered        // back to user mode by SYSRET
-	StoreCPU        // the same, once the numbers are stored where RDI and RSI point
+	Declined   = iota // nothing has changed: go on to Second
+	Answered          // back to user mode by SYSRET
+	StoreCPU          // the same, once the numbers are stored where RDI and RSI point
+	Unanswered        // nothing has changed, and Second would forward it
 )
 
 // flagsSysret are those of RFLAGS that user mode may have set when SYSRET takes it
@@ -35,7 +36,10 @@ const flagsSysret = 0x240ed7
 // registers and FS base. Between its last look and user mode nothing is awaited.
 func First(f *window.Frame) uint64 {
 	a, ok := allowed(f)
-	if !ok || f.Regs.RFlags&^flagsSysret != 0 || f.Regs.RCX >= uaccess.Limit() || !admit.Quiet() {
+	if !ok {
+		return Unanswered
+	}
+	if f.Regs.RFlags&^flagsSysret != 0 || f.Regs.RCX >= uaccess.Limit() || !admit.Quiet() {
 		return Declined
 	}
 	switch a {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"apkern/abi"
+	"apkern/kernel/cpu"
 	"apkern/kernel/sched"
 	"apkern/kernel/slot"
 	"apkern/kernel/window"
@@ -62,45 +63,50 @@ func TestFirst(t *testing.T) {
 }
 
 // TestDeclined has everything that stands against an answer on the spot. Nothing
-// may have changed then.
+// may have changed then. What nobody answers is told apart: the second stage would
+// forward it.
 func TestDeclined(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		call uint64
+		out  uint64
 		set  func(m *window.Sim, f *window.Frame)
 	}{
-		{"another call", 0, func(*window.Sim, *window.Frame) {}},
-		{"a call between them", abi.NRGettid + 1, func(*window.Sim, *window.Frame) {}},
-		{"the last call", abi.NRGetcpu + 1, func(*window.Sim, *window.Frame) {}},
-		{"x32", abi.NRGetpid | 0x40000000, func(*window.Sim, *window.Frame) {}},
-		{"high bits", abi.NRGetpid | 1<<32, func(*window.Sim, *window.Frame) {}},
-		{"-1", 1<<64 - 1, func(*window.Sim, *window.Frame) {}},
-		{"no leave", abi.NRGetpid, func(m *window.Sim, _ *window.Frame) { m.Global.Head[3].Answers = 0 }},
-		{"leave for others", abi.NRGetpid, func(m *window.Sim, _ *window.Frame) { m.Global.Head[3].Answers = everything &^ (1 << abi.AGetpid) }},
-		{"recall", abi.NRGetpid, func(m *window.Sim, _ *window.Frame) { m.Global.Head[3].Recall = 1 }},
-		{"command", abi.NRGetpid, func(m *window.Sim, _ *window.Frame) { m.Private.Self.Command = abi.CmdPark }},
-		{"flush", abi.NRGetpid, func(m *window.Sim, _ *window.Frame) { m.Private.Self.FlushReq++ }},
-		{"hold", abi.NRGetcpu, func(m *window.Sim, _ *window.Frame) { m.Global.Held = 1 }},
-		{"hold of the space", abi.NRGetcpu, func(*window.Sim, *window.Frame) { window.Space().Held = 1 }},
-		{"single step", abi.NRGetpid, func(_ *window.Sim, f *window.Frame) { f.Regs.RFlags |= 1 << 8 }},
-		{"resume flag", abi.NRGetpid, func(_ *window.Sim, f *window.Frame) { f.Regs.RFlags |= 1 << 16 }},
-		{"nested task", abi.NRGetpid, func(_ *window.Sim, f *window.Frame) { f.Regs.RFlags |= 1 << 14 }},
-		{"end of the address space", abi.NRGetpid, func(_ *window.Sim, f *window.Frame) { f.Regs.RCX = 1 << 47 }},
-		{"upper half", abi.NRGetpid, func(_ *window.Sim, f *window.Frame) { f.Regs.RCX = 1<<64 - 1<<22 }},
-		{"5 levels", abi.NRGetpid, func(m *window.Sim, f *window.Frame) { m.Config.Features |= abi.FLA57; f.Regs.RCX = 1 << 56 }},
-		{"address in the hole", abi.NRGetcpu, func(_ *window.Sim, f *window.Frame) { f.Regs.RDI = 1 << 47 }},
-		{"across the end", abi.NRGetcpu, func(_ *window.Sim, f *window.Frame) { f.Regs.RSI = 1<<47 - abi.PageSize - 3 }},
-		{"another ready", abi.NRSchedYield, func(m *window.Sim, _ *window.Frame) { m.AddSlot(4); sched.Enqueue(4) }},
+		{"another call", 0, Unanswered, func(*window.Sim, *window.Frame) {}},
+		{"a call between them", abi.NRGettid + 1, Unanswered, func(*window.Sim, *window.Frame) {}},
+		{"the last call", abi.NRGetcpu + 1, Unanswered, func(*window.Sim, *window.Frame) {}},
+		{"x32", abi.NRGetpid | 0x40000000, Unanswered, func(*window.Sim, *window.Frame) {}},
+		{"high bits", abi.NRGetpid | 1<<32, Unanswered, func(*window.Sim, *window.Frame) {}},
+		{"-1", 1<<64 - 1, Unanswered, func(*window.Sim, *window.Frame) {}},
+		{"no leave", abi.NRGetpid, Unanswered, func(m *window.Sim, _ *window.Frame) { m.Global.Head[3].Answers = 0 }},
+		{"leave for others", abi.NRGetpid, Unanswered, func(m *window.Sim, _ *window.Frame) { m.Global.Head[3].Answers = everything &^ (1 << abi.AGetpid) }},
+		{"recall", abi.NRGetpid, Declined, func(m *window.Sim, _ *window.Frame) { m.Global.Head[3].Recall = 1 }},
+		{"command", abi.NRGetpid, Declined, func(m *window.Sim, _ *window.Frame) { m.Private.Self.Command = abi.CmdPark }},
+		{"flush", abi.NRGetpid, Declined, func(m *window.Sim, _ *window.Frame) { m.Private.Self.FlushReq++ }},
+		{"hold", abi.NRGetcpu, Declined, func(m *window.Sim, _ *window.Frame) { m.Global.Held = 1 }},
+		{"hold of the space", abi.NRGetcpu, Declined, func(*window.Sim, *window.Frame) { window.Space().Held = 1 }},
+		{"single step", abi.NRGetpid, Declined, func(_ *window.Sim, f *window.Frame) { f.Regs.RFlags |= 1 << 8 }},
+		{"resume flag", abi.NRGetpid, Declined, func(_ *window.Sim, f *window.Frame) { f.Regs.RFlags |= 1 << 16 }},
+		{"nested task", abi.NRGetpid, Declined, func(_ *window.Sim, f *window.Frame) { f.Regs.RFlags |= 1 << 14 }},
+		{"end of the address space", abi.NRGetpid, Declined, func(_ *window.Sim, f *window.Frame) { f.Regs.RCX = 1 << 47 }},
+		{"upper half", abi.NRGetpid, Declined, func(_ *window.Sim, f *window.Frame) { f.Regs.RCX = 1<<64 - 1<<22 }},
+		{"5 levels", abi.NRGetpid, Declined, func(m *window.Sim, f *window.Frame) { m.Config.Features |= abi.FLA57; f.Regs.RCX = 1 << 56 }},
+		{"address in the hole", abi.NRGetcpu, Declined, func(_ *window.Sim, f *window.Frame) { f.Regs.RDI = 1 << 47 }},
+		{"across the end", abi.NRGetcpu, Declined, func(_ *window.Sim, f *window.Frame) { f.Regs.RSI = 1<<47 - abi.PageSize - 3 }},
+		{"another ready", abi.NRSchedYield, Declined, func(m *window.Sim, _ *window.Frame) { m.AddSlot(4); sched.Enqueue(4) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m, f := running(t, tt.call)
 			tt.set(m, f)
 			want, stat := f.Regs, m.Stat
-			if out := First(f); out != Declined {
-				t.Errorf("First = %d", out)
+			if out := First(f); out != tt.out {
+				t.Errorf("First = %d, want %d", out, tt.out)
 			}
 			if f.Regs != want || m.Stat != stat {
 				t.Errorf("something changed: %+v", f.Regs)
+			}
+			if r := Complete(f); tt.out == Unanswered && r != Forward {
+				t.Errorf("the second stage says %d", r)
 			}
 		})
 	}
@@ -130,7 +136,7 @@ func TestComplete(t *testing.T) {
 	}
 	slot.Save()
 	slot.Requeue()
-	if c, ok := sched.Next(); !ok || c.Slot != 4 {
+	if c, ok := sched.Next(cpu.ReadTSC()); !ok || c.Slot != 4 {
 		t.Errorf("next is %d, %v", c.Slot, ok)
 	}
 	for _, call := range []uint64{abi.NRGetpid, abi.NRGetcpu, 0, 1 << 40} {

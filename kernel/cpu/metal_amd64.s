@@ -110,18 +110,23 @@ TEXT ·XSave(SB),NOSPLIT,$0-24
 	MOVUPS 0xe0(AX), X14
 	MOVUPS 0xf0(AX), X15
 	MOVQ   area+8(FP), CX
-	XORL   AX, AX
-	MOVQ   AX, 512(CX)
-	MOVQ   AX, 520(CX)
-	MOVQ   AX, 528(CX)
-	MOVQ   AX, 536(CX)
-	MOVQ   AX, 544(CX)
-	MOVQ   AX, 552(CX)
-	MOVQ   AX, 560(CX)
-	MOVQ   AX, 568(CX)
 	MOVQ   mask+16(FP), AX
+	JMP    ·saveExtended(SB)
+
+// saveExtended stores the live extended state, as far as AX has a bit for it, in the
+// XSAVE area at CX, and leaves no vector register as it was. Called from assembly.
+TEXT ·saveExtended(SB),NOSPLIT|NOFRAME,$0-0
 	MOVQ   AX, DX
 	SHRQ   $32, DX
+	XORL   BX, BX
+	MOVQ   BX, 512(CX)
+	MOVQ   BX, 520(CX)
+	MOVQ   BX, 528(CX)
+	MOVQ   BX, 536(CX)
+	MOVQ   BX, 544(CX)
+	MOVQ   BX, 552(CX)
+	MOVQ   BX, 560(CX)
+	MOVQ   BX, 568(CX)
 	XSAVE64 (CX)
 	XORPS  X0, X0
 	XORPS  X1, X1

@@ -47,7 +47,8 @@ const (
 	statMCE    = statBase + 8*abi.CMce
 	statGetcpu = statBase + 8*abi.CAnswerGetcpu
 
-	answered = answer.Answered // above it: answer.StoreCPU
+	answered   = answer.Answered
+	unanswered = answer.Unanswered // between them: answer.StoreCPU
 
 	// PG, AM, WP, NE, ET, MP and PE (SDM 3, section 2.5).
 	cr0     = 0x80050033
@@ -92,4 +93,5 @@ const (
 
 	_ = answer.Answered - answer.Declined - 1
 	_ = answer.StoreCPU - answer.Answered - 1
+	_ = answer.Unanswered - answer.StoreCPU - 1
 )

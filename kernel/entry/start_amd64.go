@@ -19,6 +19,7 @@ var (
 	idleFn  = idle.Loop
 	firstFn = answer.First
 	trapFn  = trap.Dispatch
+	callFn  = trap.Forward
 	fatalFn = fatal.Stop
 )
 

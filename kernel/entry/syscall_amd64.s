@@ -19,6 +19,9 @@
 // and DF, and package answer has looked at the address and the flags that SYSRET
 // takes from RCX and R11. An NMI or a machine check on the user's stack pointer has
 // a stack of its own.
+//
+// What nobody answers here goes home at once, its extended state to the slot without a
+// stop in the frame.
 TEXT ·syscall(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ SP, const_privateBase+private_UserSP
 	MOVQ $const_userFrame, SP
@@ -37,9 +40,9 @@ TEXT ·syscall(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	CALL_PLAIN(·firstFn(SB))
 	CMPL AX, $const_answered
 	JEQ  answered
-	JHI  store
-	JMP  ·dispatch(SB)
-store:
+	JCS  declined
+	CMPL AX, $const_unanswered
+	JEQ  forward
 	MOVL const_configBase+config_LinuxCPU, CX
 	MOVQ frame_Regs+regs_RDI(SP), AX
 	PUT(declined)
@@ -55,3 +58,13 @@ answered:
 	BYTE $0x48; SYSRET
 declined:
 	JMP  ·dispatch(SB)
+forward:
+	RDFSBASEQ AX
+	MOVQ AX, frame_FSBase(SP)
+	MOVQ $const_kernelFS, AX
+	WRFSBASEQ AX
+	MOVQ const_slotXMask, AX
+	MOVQ $const_fpuArea, CX
+	CALL apkern∕kernel∕cpu·saveExtended(SB)
+	CALL_GO(·callFn(SB))
+	JMP  ·park(SB)

@@ -62,6 +62,9 @@ func rescue(stage window.Stage) {
 	case window.StageFrame:
 		slot.Save()
 		slot.Post(abi.EvFatal)
+	case window.StageCall:
+		slot.SaveGeneral()
+		slot.Post(abi.EvFatal)
 	case window.StageClaimed:
 		slot.Post(abi.EvFatal)
 	}

@@ -121,12 +121,14 @@ func TestThreadGoesHomeIfItsRegistersAreKnown(t *testing.T) {
 		stage window.Stage
 		kind  uint64
 		home  bool
-		saved bool
+		saved bool // what the frame has
+		fpu   bool // and its vector registers
 	}{
-		{"in its frame", window.StageFrame, abi.FatalPanic, true, true},
-		{"still in its slot", window.StageClaimed, abi.FatalPanic, true, false},
-		{"in the processor", window.StageUser, abi.FatalDouble, false, false},
-		{"after a machine check", window.StageFrame, abi.FatalCheck, false, false},
+		{"in its frame", window.StageFrame, abi.FatalPanic, true, true, true},
+		{"making a call", window.StageCall, abi.FatalPanic, true, true, false},
+		{"still in its slot", window.StageClaimed, abi.FatalPanic, true, false, false},
+		{"in the processor", window.StageUser, abi.FatalDouble, false, false, false},
+		{"after a machine check", window.StageFrame, abi.FatalCheck, false, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := window.Reset(1)
@@ -138,6 +140,7 @@ func TestThreadGoesHomeIfItsRegistersAreKnown(t *testing.T) {
 			m.Private.Stage = tt.stage
 			m.Private.Self.Space, m.Private.Self.FlushReq = 9, 4
 			p.Slot.Regs.RIP, m.Frame.Regs.RIP = 0x1111, 0x2222
+			m.Frame.XMM[0][0] = 0x33
 			fails(t, func() { Stop(tt.kind, image, 0) })
 			if got := m.Global.Head[3].State == abi.Event; got != tt.home {
 				t.Errorf("home: %v, want %v", got, tt.home)
@@ -147,6 +150,9 @@ func TestThreadGoesHomeIfItsRegistersAreKnown(t *testing.T) {
 			}
 			if got := p.Slot.Regs.RIP == 0x2222; got != tt.saved {
 				t.Errorf("saved: %v, want %v", got, tt.saved)
+			}
+			if got := p.FPU[160] == 0x33; got != tt.fpu {
+				t.Errorf("vector registers saved: %v, want %v", got, tt.fpu)
 			}
 			h := m.Private.Self
 			if h.State != abi.CPUFailed || h.Space != 0 || h.FlushAck < h.FlushReq || cpu.Machine.CR3 != m.Config.IdleTop {

@@ -29,36 +29,28 @@ func wait() sched.Choice {
 	atomic.StoreUint32(&window.Self().State, abi.CPUPoll)
 	start := cpu.ReadTSC()
 	// What is asked each time is asked in place: a call would ask the same, and take longer.
-	for looked := false; ; looked = true {
+	for now, looked := start, false; ; now, looked = cpu.ReadTSC(), true {
 		if c := command.Pending(); c != abi.CmdNone {
 			command.Obey(c)
 		}
 		if space.Pending() {
 			space.Serve()
 		}
-		if c, ok := next(looked); ok {
-			stat.Add(abi.CIdleCycles, cpu.ReadTSC()-start)
-			return c
+		if sched.Any() {
+			if looked {
+				sched.Idle()
+			}
+			if c, ok := sched.Next(now); ok {
+				stat.Add(abi.CIdleCycles, now-start)
+				return c
+			}
 		}
-		now := cpu.ReadTSC()
 		if now-start > atomic.LoadUint64(&window.Global().PollCycles) && !sched.Waiting() {
 			sleep()
 		} else {
 			cpu.Pause()
 		}
 	}
-}
-
-// next returns the thread to run next, if there is one. The CPU has looked before,
-// and so been idle, or not.
-func next(looked bool) (sched.Choice, bool) {
-	if !sched.Any() {
-		return sched.Choice{}, false
-	}
-	if looked {
-		sched.Idle()
-	}
-	return sched.Next()
 }
 
 // sleep halts until home or another CPU sends an interrupt. Who makes a thread

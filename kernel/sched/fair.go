@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 
 	"apkern/abi"
-	"apkern/kernel/cpu"
 	"apkern/kernel/window"
 )
 
@@ -39,12 +38,15 @@ func weight(h *abi.Head) uint64 {
 	return max(uint64(atomic.LoadUint32(&h.Weight)), 1)
 }
 
-// Charge adds what this CPU's thread, whose head is h, ran since it was last
-// charged to its virtual run time. While it kept nobody waiting it owes
+// ChargeFrom begins to charge this CPU's thread, at TSC now.
+func ChargeFrom(now uint64) { window.GetPrivate().Charged = now }
+
+// Charge adds what this CPU's thread, whose head is h, ran up to TSC now since it was
+// last charged to its virtual run time. While it kept nobody waiting it owes
 // nobody: such a run counts, so that it does not come first in everything
 // afterwards, but is soon forgiven.
-func Charge(h *abi.Head) {
-	p, now := window.GetPrivate(), cpu.ReadTSC()
+func Charge(h *abi.Head, now uint64) {
+	p := window.GetPrivate()
 	if p.Charged == 0 {
 		return
 	}

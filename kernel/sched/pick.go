@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 
 	"apkern/abi"
-	"apkern/kernel/cpu"
 	"apkern/kernel/window"
 )
 
@@ -21,27 +20,27 @@ func Idle() { raise(atomic.LoadUint64(&window.Global().Level)) }
 
 // Next returns the thread to run next on this CPU, which has none. It leaves one
 // to the CPU where it last ran if that polls too, for a moment: its address space
-// is probably loaded there.
-func Next() (Choice, bool) {
+// is probably loaded there. now is the TSC, read a moment ago.
+func Next(now uint64) (Choice, bool) {
 	slot, n := census()
 	if n == 0 {
 		return Choice{}, false
 	}
 	if n == 1 {
-		if c, ok := returned(slot); ok {
+		if c, ok := returned(slot, now); ok {
 			return c, true
 		}
 	}
-	return choose(0, true)
+	return choose(now, 0, true)
 }
 
 // returned is what choose comes to in the commonest case: the only thread in the set
 // is ready, ran here, and came back before it could be overdue.
-func returned(slot uint32) (Choice, bool) {
+func returned(slot uint32, now uint64) (Choice, bool) {
 	self := window.Config().Index
 	h := window.Head(slot)
 	if atomic.LoadUint32(&h.State) != abi.Ready || atomic.LoadUint32(&h.Last) != self || !MayRun(slot, self) ||
-		wait(h, cpu.ReadTSC()) > overdueSlices*slice() {
+		wait(h, now) > overdueSlices*slice() {
 		return Choice{}, false
 	}
 	return Choice{Slot: slot, vruntime: effective(h)}, true
@@ -62,9 +61,9 @@ func wait(h *abi.Head, now uint64) uint64 {
 
 // choose returns the ready thread with the least virtual run time that may run on
 // this CPU, the one that waits longer if there are several; but one that is
-// overdue comes first. running is the weight of this CPU's thread, 0: none.
-func choose(running uint64, leave bool) (best Choice, ok bool) {
-	self, now := window.Config().Index, cpu.ReadTSC()
+// overdue comes first. now is the TSC, running the weight of this CPU's thread, 0: none.
+func choose(now, running uint64, leave bool) (best Choice, ok bool) {
+	self := window.Config().Index
 	total, most := running, uint64(0)
 	var longestWait uint64
 	var patient uint32

@@ -37,7 +37,7 @@ func TestReturned(t *testing.T) {
 	if slot, n := census(); n != 1 || slot != 3 {
 		t.Fatalf("%d threads, the first is %d", n, slot)
 	}
-	if _, ok := returned(3); !ok {
+	if _, ok := returned(3, cpu.ReadTSC()); !ok {
 		t.Error("a thread that has just come back does not go the short way")
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -64,11 +64,12 @@ func TestReturned(t *testing.T) {
 		if n != 1 {
 			return
 		}
-		c, ok := returned(slot)
+		now := cpu.ReadTSC()
+		c, ok := returned(slot, now)
 		if !ok {
 			return
 		}
-		if want, found := choose(0, true); !found || c != want {
+		if want, found := choose(now, 0, true); !found || c != want {
 			t.Errorf("it chose %+v, right is %+v, %v", c, want, found)
 		}
 	})
@@ -125,7 +126,7 @@ func TestNext(t *testing.T) {
 					h.CPUs[0] &^= 1
 				}
 			}
-			c, ok := Next()
+			c, ok := Next(cpu.ReadTSC())
 			if ok != tt.ok || ok && (c.Slot != tt.slot || c.Overdue != tt.overdue) {
 				t.Errorf("Next = %+v, %v; want %d, %v, %v", c, ok, tt.slot, tt.overdue, tt.ok)
 			}
@@ -195,14 +196,14 @@ func TestCharge(t *testing.T) {
 			m := machine(1)
 			h := &m.Global.Head[3]
 			h.Weight = tt.weight
-			Charge(h)
+			Charge(h, cpu.ReadTSC())
 			if h.VRuntime != 0 {
 				t.Error("charged although it did not run")
 			}
 			m.Private.Charged, m.Private.Alone = cpu.Machine.TSC, tt.alone
 			cpu.Machine.TSC += tt.ran
 			for range 2 { // the second time there is nothing left
-				Charge(h)
+				Charge(h, cpu.ReadTSC())
 				if h.VRuntime != tt.want {
 					t.Errorf("charged %d, want %d", h.VRuntime, tt.want)
 				}

@@ -15,7 +15,7 @@ import (
 // Join and Yields.
 func BeginSlice() {
 	p, h := window.GetPrivate(), window.Self()
-	p.Charged, p.Alone = cpu.ReadTSC(), 0
+	p.Alone = 0
 	if Waiting() {
 		start(h)
 		Spread()
@@ -38,8 +38,7 @@ func BeginSlice() {
 // computes, once a call.
 func Yields(h *abi.Head) bool {
 	Join(h)
-	Charge(h)
-	c, ok := choose(weight(h), false)
+	c, ok := rival(h)
 	return ok && (c.Overdue || before(c.vruntime+slice()/abi.YieldPart, h.VRuntime))
 }
 
@@ -48,12 +47,19 @@ func Yields(h *abi.Head) bool {
 // longer is next.
 func GiveWay(h *abi.Head) bool {
 	Join(h)
-	Charge(h)
-	c, ok := choose(weight(h), false)
+	c, ok := rival(h)
 	if ok {
 		atomic.StoreUint64(&h.VRuntime, later(h.VRuntime, c.vruntime))
 	}
 	return ok
+}
+
+// rival charges this CPU's thread, whose head is h, and returns the one that would run
+// here next.
+func rival(h *abi.Head) (Choice, bool) {
+	now := cpu.ReadTSC()
+	Charge(h, now)
+	return choose(now, weight(h), false)
 }
 
 // Join starts a time slice if others wait and none is running. This CPU's thread,
@@ -63,7 +69,7 @@ func Join(h *abi.Head) {
 		return
 	}
 	if p := window.GetPrivate(); p.Alone != 0 {
-		Charge(h)
+		Charge(h, cpu.ReadTSC())
 		p.Alone = 0
 		raise(h.VRuntime)
 	}
@@ -75,8 +81,7 @@ func Join(h *abi.Head) {
 // who makes a thread ready and saw ticking = 1 did so before the look here.
 func EndSlice(h *abi.Head) bool {
 	atomic.StoreUint32(&window.Self().Ticking, 0)
-	Charge(h)
-	c, ok := choose(weight(h), false)
+	c, ok := rival(h)
 	switch {
 	case !ok:
 		window.GetPrivate().Alone = 1

@@ -57,10 +57,15 @@ func forget(f *window.Frame) {
 // trap stack into its slot. Doing it again changes nothing, so that the fatal
 // path may repeat a save that failed.
 func Save() {
+	SaveGeneral()
+	cpu.XSave(&window.UserFrame().XMM, window.SlotFPU(), window.Slot().XMask)
+}
+
+// SaveGeneral is Save for a thread whose extended state is in the slot already.
+func SaveGeneral() {
 	s, f := window.Slot(), window.UserFrame()
 	s.Regs = f.Regs
 	s.FSBase = f.FSBase
 	s.GSBase = cpu.ReadGSBase()
 	s.DS, s.ES, s.FS, s.GS = cpu.Selectors()
-	cpu.XSave(&f.XMM, window.SlotFPU(), s.XMask)
 }

@@ -54,7 +54,9 @@ func Begin() {
 	p.LastSlot = window.Self().Slot
 	p.Stage = window.StageUser
 	atomic.StoreUint32(&h.Last, window.Config().Index)
-	atomic.StoreUint64(&h.Since, cpu.ReadTSC())
+	now := cpu.ReadTSC()
+	atomic.StoreUint64(&h.Since, now)
+	sched.ChargeFrom(now)
 	stat.Inc(abi.CRun)
 }
 
@@ -84,14 +86,15 @@ func release() (index uint32) {
 	index = Index()
 	h := window.Head(index)
 	if h.Since != 0 {
-		cycles := cpu.ReadTSC() - h.Since
+		now := cpu.ReadTSC()
+		cycles := now - h.Since
 		// First, since home reads the two in the other order: it may miss this stay for a
 		// moment, and never counts it twice.
 		atomic.StoreUint64(&h.Since, 0)
 		window.Slot().Cycles += cycles
 		stat.Add(abi.CUserCycles, cycles)
+		sched.Charge(h, now)
 	}
-	sched.Charge(h)
 	window.GetPrivate().Charged = 0
 	window.GetPrivate().Stage = window.StageNone
 	atomic.StoreUint32(&window.Self().Slot, 0)

@@ -96,7 +96,7 @@ func TestTimeAwayIsCredited(t *testing.T) {
 func TestRequeue(t *testing.T) {
 	m, _, h := ready()
 	Take(70)
-	m.Private.Charged = cpu.ReadTSC()
+	Begin()
 	cpu.Machine.TSC += 500
 	Requeue()
 	if !sched.Waiting() || h.State != abi.Ready || m.Private.Self.Slot != 0 || m.Private.Stage != window.StageNone {

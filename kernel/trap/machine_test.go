@@ -173,6 +173,11 @@ func (m *machine) user() {
 func (m *machine) trap(vector uint64) {
 	m.Frame.Regs.Vector, m.Frame.Regs.CS = vector, slot.UserCS
 	cpu.Machine.CR2 = 0x5000
+	if vector == VecSyscall && rapid.Bool().Draw(m.t, "unanswered") {
+		Forward()
+		m.running = false
+		return
+	}
 	if Dispatch(&m.Frame) == Leave {
 		m.running = false
 		return

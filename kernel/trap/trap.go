@@ -63,6 +63,16 @@ func systemCall(f *window.Frame) uint64 {
 	return home(abi.EvSyscall)
 }
 
+// Forward sends the thread home to make a call that nobody answers here. Its frame is
+// complete but for the vector registers: the entry code has stored those in the slot
+// with the rest of the extended state. This CPU has no thread any more.
+func Forward() {
+	window.GetPrivate().Stage = window.StageCall
+	stat.Inc(abi.CSyscall)
+	slot.SaveGeneral()
+	slot.Post(abi.EvSyscall)
+}
+
 // pageFault sends the thread home to have a page of its own served. Faults on
 // other addresses are exceptions like any other.
 func pageFault() uint64 {

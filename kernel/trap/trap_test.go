@@ -91,6 +91,21 @@ func TestHomecomings(t *testing.T) {
 	}
 }
 
+// What the entry code has put into the slot, it does not put there again.
+func TestForward(t *testing.T) {
+	m, p := running(t)
+	m.Frame.Regs.RIP, m.Frame.Regs.RBX, m.Frame.Regs.Vector, m.Frame.FSBase = 0x401000, 0xb, VecSyscall, 0xf5
+	p.FPU[160] = 1
+	Forward()
+	s := &p.Slot
+	if m.Global.Head[3].State != abi.Event || s.Event != abi.EvSyscall || m.Stat.Count[abi.CSyscall] != 1 {
+		t.Errorf("state %d, event %d, counted %d", m.Global.Head[3].State, s.Event, m.Stat.Count[abi.CSyscall])
+	}
+	if s.Regs != m.Frame.Regs || s.FSBase != 0xf5 || p.FPU[160] != 1 || m.Private.Self.Slot != 0 {
+		t.Errorf("registers %+v, fs %#x, FPU %d, slot %d", s.Regs, s.FSBase, p.FPU[160], m.Private.Self.Slot)
+	}
+}
+
 func TestInterruptsThatChangeNothing(t *testing.T) {
 	for _, tt := range []struct {
 		vector uint64
@@ -203,7 +218,7 @@ func TestPreempt(t *testing.T) {
 	if m.Global.Head[3].State != abi.Ready || p.Slot.Regs.RIP != 0x401000 || m.Private.Self.Ticking != 0 {
 		t.Errorf("state %d, rip %#x, ticking %d", m.Global.Head[3].State, p.Slot.Regs.RIP, m.Private.Self.Ticking)
 	}
-	if next, ok := sched.Next(); !ok || next.Slot != 4 {
+	if next, ok := sched.Next(cpu.ReadTSC()); !ok || next.Slot != 4 {
 		t.Errorf("next is %+v, %v", next, ok)
 	}
 	if w := cpu.Machine.Writes(icr); len(w) != 1 || w[0] != uint64(m.Global.CPU[1].APICID)<<32|abi.VecWake {

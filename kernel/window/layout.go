@@ -44,6 +44,7 @@ const (
 	StageClaimed              // in its slot, as home sent it
 	StageUser                 // in the processor: user mode, or the few instructions before it
 	StageFrame                // in the frame at the top of the trap stack
+	StageCall                 // there, but the extended state is in the slot
 )
 
 // G is the part of runtime.g that compiled code looks at: the stack bounds.

@@ -117,7 +117,13 @@ var table = []mutant{
 		breaks: "the extended state is not saved when a thread goes home",
 		guard:  "TestFPU",
 		edits: []edit{{"kernel/slot/regs.go",
-			"\tcpu.XSave(&f.XMM, window.SlotFPU(), s.XMask)\n", ""}},
+			"\tcpu.XSave(&window.UserFrame().XMM, window.SlotFPU(), window.Slot().XMask)\n", ""}},
+	},
+	{
+		name:   "no-fpu-save-by-calls",
+		breaks: "the extended state is not saved when a thread goes home for a call",
+		guard:  "TestFPU",
+		edits:  []edit{{"kernel/entry/syscall_amd64.s", "\tCALL apkern∕kernel∕cpu·saveExtended(SB)\n", ""}},
 	},
 	{
 		name:   "segment-bases-lost",
