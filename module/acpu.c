@@ -63,16 +63,6 @@ unsigned int acpu_up(void)
 	return up;
 }
 
-bool acpu_any(void)
-{
-	unsigned int word;
-	u64 any = 0;
-
-	for (word = 0; word < APK_CPU_WORDS; word++)
-		any |= READ_ONCE(apk_usable[word]);
-	return any;
-}
-
 static bool usable(const struct acpu *a)
 {
 	return READ_ONCE(a->state) == ACPU_UP && !READ_ONCE(a->failed);

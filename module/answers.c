@@ -53,18 +53,22 @@ static u32 leave(void)
 	return calls;
 }
 
-/* A full barrier is between the leave and the look that follows. */
-void answers_give(struct apk_slot *s, struct apk_head *h)
+void answers_give(struct thread *t, struct apk_slot *s, struct apk_head *h)
 {
-	u32 calls;
+	const struct pid *pid = task_pid(current);
+	u32 calls = leave();
 
-	/* By current itself: they cannot change meanwhile. */
-	s->tgid = pid_nr_ns(task_tgid(current), ns_of_pid(task_pid(current)));
-	s->tid = pid_nr_ns(task_pid(current), ns_of_pid(task_pid(current)));
-	do {
-		calls = leave();
+	/* They are new with a slot, and when current executed a program and was not the first thread. */
+	if (!s->tid || t->numbered != pid) {
+		s->tgid = pid_nr_ns(task_tgid(current), ns_of_pid(task_pid(current)));
+		s->tid = pid_nr_ns(task_pid(current), ns_of_pid(task_pid(current)));
+		t->numbered = pid;
+	}
+	/* A full barrier is between a leave that is given and the look that follows. */
+	while (READ_ONCE(h->answers) != calls) {
 		__atomic_store_n(&h->answers, calls, __ATOMIC_SEQ_CST);
-	} while (calls != leave());
+		calls = leave();
+	}
 }
 
 static void take(unsigned int slot)

@@ -97,6 +97,17 @@ static inline bool acpu_usable(const struct acpu *a)
 	return cpus_has(apk_usable, a->index);
 }
 
+/* Is any? */
+static inline bool acpu_any(void)
+{
+	unsigned int word;
+	u64 any = 0;
+
+	for (word = 0; word < APK_CPU_WORDS; word++)
+		any |= READ_ONCE(apk_usable[word]);
+	return any;
+}
+
 /* acpu.c: tells a CPU, which looks at it on its way to user mode and in its idle loop. Any context. */
 void acpu_command(struct acpu *a, enum apk_command command);
 
@@ -105,7 +116,6 @@ struct acpu *acpu_possible(unsigned int cpu);	/* by Linux's number, whoever has 
 struct acpu *acpu_by_linux(unsigned int cpu);	/* NULL: not an application CPU */
 unsigned int acpu_taken_count(void);
 unsigned int acpu_up(void);		/* how many are usable */
-bool acpu_any(void);			/* is one? */
 
 /* elastic.c: taking CPUs and giving them back, one change at a time. Process context. */
 int elastic_init(void);			/* takes and starts what cpus= means; an error is explained in the log */

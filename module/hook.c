@@ -43,6 +43,16 @@ static noinline void look(struct thread *t)
 	}
 }
 
+/*
+ * Does current, which came home for a call, go on at just that? Then the work that is queued
+ * runs before another instruction of it does.
+ */
+static bool at_its_call(const struct thread *t)
+{
+	return t->queued && !current->ptrace &&
+	       task_pt_regs(current)->ip == slot_get(t->slot)->regs.rip;
+}
+
 static void on_user_return(struct user_return_notifier *n)
 {
 	struct thread *t;
@@ -54,6 +64,8 @@ static void on_user_return(struct user_return_notifier *n)
 		return;
 	if (!(policy_rests(t) && policy_goes_on(t)))
 		look(t);
+	if (t->at_call)
+		t->at_call = at_its_call(t);
 	if (t->known)
 		waits_home(t);
 }

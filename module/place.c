@@ -104,7 +104,8 @@ static bool idle_takes(const struct apk_head *h)
 	u32 last = READ_ONCE(h->last);
 	unsigned int i;
 
-	if (last < apk_nr_cpus && allowed(h, last) && rouse(last))
+	if (last < apk_nr_cpus && allowed(h, last) &&
+	    (cpu_state(last) == APK_CPU_POLL || rouse(last)))
 		return true;
 	if (find(h, APK_CPU_POLL) < apk_nr_cpus)
 		return true;

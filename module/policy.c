@@ -216,7 +216,7 @@ void policy_account(struct thread *t, const struct trip *trip)
 
 	if (!trip->queued)
 		WRITE_ONCE(passage, r.passage + (s64)(one - r.passage) / MEMORY);
-	if (!READ_ONCE(apk_param_stay) || affinity_away_only(t))
+	if (affinity_away_only(t))
 		return;
 	verdict = rule_visit(&p->account, &r, rdtsc(), trip->gain, one * trip->passages, many);
 	if (p->account.proven && !before)

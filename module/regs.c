@@ -17,6 +17,7 @@
 #include <asm/msr.h>
 #include <asm/segment.h>
 #include <asm/spec-ctrl.h>
+#include <asm/unistd.h>
 #include "compat.h"
 #include "thread.h"
 
@@ -43,15 +44,43 @@ static void fpu_live(void)
  * Standard format on both sides: the application CPU may use another compaction.
  * Only XSTATE_BV of the header is written by XSAVE; the rest stays zero.
  */
-static void fpu_save(struct apk_slot *s)
+static void xsave(struct apk_slot *s, u64 mask)
+{
+	asm volatile("xsave64 (%0)" : : "r"(fpu_area(s)), "a"((u32)mask), "d"((u32)(mask >> 32))
+		     : "memory");
+}
+
+/*
+ * Has a thread the same extended state after the call as before? Of younger calls there is
+ * no knowing, and a tracer could change it where it stops the call in its middle.
+ */
+static bool call_keeps_fpu(u64 call)
+{
+	switch (call) {
+	case __NR_rt_sigreturn:
+	case __NR_execve:
+	case __NR_execveat:
+	case __NR_arch_prctl:
+		return false;
+	}
+	return call <= __NR_clone3 && !current->ptrace &&
+	       !READ_ONCE(current_thread_info()->syscall_work);
+}
+
+/* An area that has the state is left alone, but for the keys of memory, which mmap() may change. */
+static void fpu_save(struct apk_slot *s, bool after_call)
 {
 	u64 mask = apk_user_xfeatures() & xgetbv(XCR_XFEATURE_ENABLED_MASK);
 
+	if (after_call && s->xmask == mask && call_keeps_fpu(s->regs.rax)) {
+		if (mask & XFEATURE_MASK_PKRU)	/* live all the time */
+			xsave(s, XFEATURE_MASK_PKRU);
+		return;
+	}
 	s->xmask = mask;
 	fpregs_lock();
 	fpu_live();
-	asm volatile("xsave64 (%0)" : : "r"(fpu_area(s)), "a"((u32)mask), "d"((u32)(mask >> 32))
-		     : "memory");
+	xsave(s, mask);
 	fpregs_unlock();
 }
 
@@ -145,8 +174,9 @@ static u64 owner(const struct apk_slot *s)
 }
 
 /* Everything but the event, the space and the accounts. State HOME. */
-void regs_save(struct bases *sent, struct apk_slot *s, struct pt_regs *regs)
+void regs_save(struct bases *sent, struct apk_slot *s, struct pt_regs *regs, bool after_call)
 {
+	fpu_save(s, after_call);	/* looks at the registers that came home */
 #define X(linux, ours) s->regs.ours = regs->linux;
 	FOR_EACH_REGISTER(X)
 #undef X
@@ -156,7 +186,6 @@ void regs_save(struct bases *sent, struct apk_slot *s, struct pt_regs *regs)
 	s->fs = 0;
 	s->gs = 0;
 	bases_save(sent, s);
-	fpu_save(s);
 	s->spec_ctrl = spec_ctrl();
 	s->owner = owner(s);
 	s->pid = task_pid_nr(current);

@@ -121,7 +121,8 @@ struct thread {
 	bool shared;			/* it sleeps, and its time away may be credited by others */
 	struct faults faults;
 	struct bases sent;		/* those that it left with */
-	bool at_call;			/* it came home for a call, and has not been back in visit_work() since */
+	const struct pid *numbered;	/* whose numbers its slot has */
+	bool at_call;			/* it came home for a call, and does nothing but that before it is back in visit_work() */
 	bool known;			/* counted in space as one whose waits are known; see waits.c */
 	int bucket;			/* in which it may wait for a futex, -1: none */
 };
@@ -160,8 +161,11 @@ void hook_exit(void);
 int probe_init(void);
 void probe_exit(void);
 
-/* regs.c: between pt_regs, live registers and a slot. Task context, current. */
-void regs_save(struct bases *sent, struct apk_slot *s, struct pt_regs *regs);
+/*
+ * regs.c: between pt_regs, live registers and a slot. Task context, current. after_call:
+ * since regs_load() it has made the call that it came home for, and nothing else.
+ */
+void regs_save(struct bases *sent, struct apk_slot *s, struct pt_regs *regs, bool after_call);
 void regs_load(const struct bases *sent, struct apk_slot *s, struct pt_regs *regs);
 void rseq_lend(struct apk_slot *s, unsigned int linux_cpu);
 void rseq_return(void);
@@ -183,7 +187,7 @@ bool decline_others(void);
 bool decline_fleeting(enum apk_decline why);	/* over without user code's help: try again at once */
 
 /* answers.c: current's leave to have calls answered away. answers_give() with the slot HOME or EVENT; answers_look() any time. */
-void answers_give(struct apk_slot *s, struct apk_head *h);
+void answers_give(struct thread *t, struct apk_slot *s, struct apk_head *h);
 void answers_look(struct apk_head *h);
 
 /*

@@ -24,6 +24,9 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
+/* How often a poll looks for the event between two looks at all else, which take longer. */
+#define GLANCES		4
+
 /* Between two looks at what others may have done to a thread that is away, and two credits of its time. */
 #define LOOK_PERIOD	(HZ / 4)
 
@@ -59,11 +62,14 @@ static bool poll(struct visit *v)
 	u64 start = rdtsc_ordered(), now = start;
 	u64 end = start + (u64)READ_ONCE(apk_param_poll_us) * tsc_khz / 1000;
 	bool done = back(v->h);
+	unsigned int i;
 
 	while (!done && now < end && !signal_pending(current) && !need_resched() &&
 	       single_task_running()) {
-		cpu_relax();
-		done = back(v->h);
+		for (i = 0; i < GLANCES && !done; i++) {
+			cpu_relax();
+			done = back(v->h);
+		}
 		now = rdtsc_ordered();
 	}
 	v->t->charged += now - start;
@@ -241,7 +247,7 @@ static bool send(struct visit *v)
 		return false;
 	v->crowd |= policy_crowd();
 	fair_weigh(current, v->h);
-	answers_give(v->s, v->h);
+	answers_give(v->t, v->s, v->h);
 	rseq_lend(v->s, expected->linux_cpu);
 	WRITE_ONCE(v->t->invited, false);
 	__atomic_store_n(&v->h->recall, 0, __ATOMIC_SEQ_CST);
@@ -409,15 +415,17 @@ static bool away(struct visit *v)
 	}
 }
 
-/* A turn is not the thread's own wish. */
+/* A turn is not the thread's own wish, and without the rule there is nothing to learn. */
 static void account_trip(const struct visit *v)
 {
-	struct trip trip = trip_of(v);
+	struct trip trip;
 
-	if (v->s->event == APK_EV_TURN)
+	if (v->s->event == APK_EV_TURN || !READ_ONCE(apk_param_stay)) {
 		policy_skips();
-	else
+	} else {
+		trip = trip_of(v);
 		policy_account(v->t, &trip);
+	}
 	if (policy_stays(v->t))
 		thread_drop_space(v->t);
 }
@@ -453,8 +461,8 @@ static void lose(struct visit *v)
 	send_sig(SIGKILL, current, 1);
 }
 
-/* Returns why the visit could not be made, or -1 after one. */
-static int visit(struct thread *t, struct pt_regs *regs)
+/* Returns why the visit could not be made, or -1 after one. after_call: see regs_save(). */
+static int visit(struct thread *t, struct pt_regs *regs, bool after_call)
 {
 	struct visit v = { .t = t, .look = jiffies + LOOK_PERIOD };
 
@@ -479,7 +487,7 @@ static int visit(struct thread *t, struct pt_regs *regs)
 		space_sync(t->space);
 	v.s->event = APK_EV_NONE;
 	turn_end(t);
-	regs_save(&t->sent, v.s, regs);
+	regs_save(&t->sent, v.s, regs, after_call);
 	policy_leaves();
 	if (!send(&v)) {
 		policy_skips();
@@ -513,6 +521,7 @@ void visit_work(struct callback_head *work)
 {
 	struct thread *t = container_of(work, struct thread, work);
 	struct pt_regs *regs = task_pt_regs(current);
+	bool after_call = t->at_call;
 	int why;
 
 	t->queued = false;
@@ -528,7 +537,7 @@ void visit_work(struct callback_head *work)
 	apk_count(APK_H_VISIT);
 	why = decline_now(t, regs);
 	if (why < 0)
-		why = visit(t, regs);
+		why = visit(t, regs, after_call);
 	if (why >= 0) {
 		decline(t, why);
 		return;

@@ -61,7 +61,6 @@ void waits_leave(struct thread *t)
 /* From now on it may do anything. */
 void waits_forget(struct thread *t)
 {
-	t->at_call = false;
 	if (!t->known)
 		return;
 	end_wait(t);
@@ -115,11 +114,8 @@ static int waits_for(const struct pt_regs *regs)
  */
 void waits_home(struct thread *t)
 {
-	const struct pt_regs *regs = task_pt_regs(current);
-	int what = ANYTHING;
+	int what = t->at_call ? waits_for(task_pt_regs(current)) : ANYTHING;
 
-	if (t->at_call && t->queued && !current->ptrace && regs->ip == slot_get(t->slot)->regs.rip)
-		what = waits_for(regs);
 	if (what == ANYTHING) {
 		waits_forget(t);
 		return;

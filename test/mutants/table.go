@@ -126,6 +126,18 @@ var table = []mutant{
 		edits:  []edit{{"kernel/entry/syscall_amd64.s", "\tCALL apkern∕kernel∕cpu·saveExtended(SB)\n", ""}},
 	},
 	{
+		name:   "fpu-kept-over-sigreturn",
+		breaks: "a thread goes on with the extended state of the signal handler that it returned from",
+		guard:  "TestFPU",
+		edits:  []edit{{"module/regs.c", "\tcase __NR_rt_sigreturn:\n", ""}},
+	},
+	{
+		name:   "keys-kept-over-mmap",
+		breaks: "a call does not change a thread's rights by protection keys",
+		guard:  "TestOddCode/pkeys",
+		edits:  []edit{{"module/regs.c", "\t\t\txsave(s, XFEATURE_MASK_PKRU);\n", "\t\t\treturn;\n"}},
+	},
+	{
 		name:   "segment-bases-lost",
 		breaks: "segment bases that changed away are not restored at home",
 		guard:  "TestSegments",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * pkeys: protection keys, if the processor has them. A thread's rights are its own
- * and change without a system call; faults away are reported as natively; signal
+ * and change without a system call, and by one; faults away are reported as natively; signal
  * handlers begin with the default rights, and the thread's come back after them.
  */
 #include "where.h"
@@ -85,6 +85,7 @@ static void *keeps(void *arg)
 int main(void)
 {
 	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+	volatile char *keyed;
 	pthread_t threads[5];
 	uint32_t initial;
 	int fd[2];
@@ -97,6 +98,7 @@ int main(void)
 	}
 	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	check(page != MAP_FAILED, "mmap: %s", strerror(errno));
+	keyed = page;
 	must(sigaction(SIGSEGV, &action, NULL));
 	check(signal(SIGUSR1, on_usr1) != SIG_ERR, "signal: %s", strerror(errno));
 	must(pkey_mprotect((void *)page, PAGE, PROT_READ | PROT_WRITE, key));
@@ -121,6 +123,13 @@ int main(void)
 	must(kill(getpid(), SIGUSR1));
 	check(rights() == (initial | 2 << 2 * key), "after a handler: rights %#x", rights());
 	printf("after a handler with %#x: kept\n", in_handler);
+	/* A mapping that can only be executed takes a right from the thread that makes it. */
+	go_away();
+	page = mmap(NULL, PAGE, PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	check(page != MAP_FAILED, "mmap: %s", strerror(errno));
+	go_away();
+	try("execute only: read", 0);
+	page = keyed;
 	/* Linux reads memory for a thread by its rights, at this very moment. */
 	set_rights(initial | 1 << 2 * key);
 	must(pipe(fd));
