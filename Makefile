@@ -108,7 +108,7 @@ build/apkern.ko: build/kernel.blob FORCE
 	@$(MAKE) --no-print-directory -C module KREL=$(KREL) OUT=$(CURDIR)/build/module-$(KREL) BLOB=$(CURDIR)/$<
 	@cmp -s build/module-$(KREL)/apkern.ko $@ || cp build/module-$(KREL)/apkern.ko $@
 
-build/libstartup.so.1: startup/libstartup.c abi/apkern.h startup/Makefile
+build/libstartup.so.1: $(wildcard startup/*.[ch]) abi/apkern.h startup/Makefile
 	@$(MAKE) --no-print-directory -C startup OUT=$(CURDIR)/build
 
 build/guest.test: FORCE

@@ -11,16 +11,20 @@
  * The library is linked to be initialised before all others (-z initfirst), since
  * their constructors may ask how many CPUs there are: OpenMP's does. So it comes
  * before the C library's own, which sets environ: the environment is looked up in
- * what the dynamic linker hands to constructors. It uses as little as possible of other
- * libraries, and few pages: what the dynamic linker does for it every program pays.
+ * what the dynamic linker of the GNU C library hands to constructors. It uses nothing of
+ * that library, which then has no symbols to look up here, nor of others, and a page of
+ * memory beside its code: what is done for it every program pays.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../abi/apkern.h"
+#include "linux.h"
 
 /*
  * The process that said its line ends LD_PRELOAD with this, which the dynamic linker
@@ -28,23 +32,26 @@
  */
 #define SAID "::"
 
+static long call(long number, long a, long b, long c)
+{
+	return linux_call(number, a, b, c, 0, 0, 0);
+}
+
 /* 0, or an error. */
 static int adopt(void)
 {
-	static struct apkern_adopt request = {
+	struct apkern_adopt request = {
 		.size = sizeof(request),
 		.version = APKERN_VERSION,
 	};
-	int error = 0;
-	int fd;
+	long fd, result;
 
-	fd = open(APKERN_DEVICE, O_RDWR | O_CLOEXEC);
+	fd = call(SYS_open, (long)APKERN_DEVICE, O_RDWR | O_CLOEXEC, 0);
 	if (fd < 0)
-		return errno;
-	if (ioctl(fd, APKERN_IOC_ADOPT, &request) < 0)
-		error = errno;
-	close(fd);
-	return error;
+		return -fd;
+	result = call(SYS_ioctl, fd, APKERN_IOC_ADOPT, (long)&request);
+	call(SYS_close, fd, 0, 0);
+	return result < 0 ? -result : 0;
 }
 
 static const char *explain(int error)
@@ -104,30 +111,29 @@ static char **find(char **envp, const char *name)
 
 static void say(int error, char **preload)
 {
-	static char marked[4096];
-	static char line[256] = "apkern: running natively: ";
-	size_t old = length(*preload), mark = length(SAID);
-	ssize_t written;
+	char line[256] = "apkern: running natively: ";
+	size_t old = length(*preload), mark = length(SAID), size = old + mark + 1;
+	long marked;
 
 	if (old >= mark && begins(*preload + old - mark, SAID))
 		return;
 	append(line, explain(error), sizeof(line));
 	append(line, "\n", sizeof(line));
 	/* One write: lines of several processes do not mix. */
-	written = write(STDERR_FILENO, line, length(line));
-	(void)written; /* a closed stderr is the user's wish */
-	if (old + mark >= sizeof(marked))
+	call(SYS_write, STDERR_FILENO, (long)line, length(line)); /* a closed stderr is the user's wish */
+	marked = linux_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+	if (marked < 0)
 		return;
-	append(marked, *preload, sizeof(marked));
-	append(marked, SAID, sizeof(marked));
-	*preload = marked;
+	append((char *)marked, *preload, size);
+	append((char *)marked, SAID, size);
+	*preload = (char *)marked;
 }
 
 __attribute__((constructor)) static void startup(int argc, char **argv, char **envp)
 {
 	char **opt_out = find(envp, "NOAPPKERN=");
 	char **preload = find(envp, "LD_PRELOAD=");
-	int saved = errno;
 	int error;
 
 	(void)argc;
@@ -138,5 +144,4 @@ __attribute__((constructor)) static void startup(int argc, char **argv, char **e
 	/* Without LD_PRELOAD nobody asked for this program: it is preloaded system-wide. */
 	if (error && preload)
 		say(error, preload);
-	errno = saved;
 }
