@@ -26,8 +26,8 @@ static void kick_nothing(struct irq_work *work)
 	/* The interrupt is all: its return to user mode runs visit_work(). */
 }
 
-/* Out of the way of threads that go on as they are. */
-static noinline void look(struct thread *t)
+/* Has its work queued, if it leaves: at its next entry into the kernel, or at once. */
+static void leave(struct thread *t)
 {
 	if (t->queued || t->dead || t->at_exec)
 		return;
@@ -53,6 +53,16 @@ static bool at_its_call(const struct thread *t)
 	       task_pt_regs(current)->ip == slot_get(t->slot)->regs.rip;
 }
 
+/* Out of the way of threads that go on as they are. */
+static noinline void look(struct thread *t)
+{
+	leave(t);
+	if (t->at_call)
+		t->at_call = at_its_call(t);
+	if (t->known)
+		waits_home(t);
+}
+
 static void on_user_return(struct user_return_notifier *n)
 {
 	struct thread *t;
@@ -60,14 +70,8 @@ static void on_user_return(struct user_return_notifier *n)
 	rcu_read_lock();
 	t = thread_find(current);
 	rcu_read_unlock();
-	if (!t)
-		return;
-	if (!(policy_rests(t) && policy_goes_on(t)))
+	if (t && !(policy_rests(t) && policy_goes_on(t)))
 		look(t);
-	if (t->at_call)
-		t->at_call = at_its_call(t);
-	if (t->known)
-		waits_home(t);
 }
 
 /* On the CPU itself. Registering twice would corrupt the list: the teardown unregisters. */

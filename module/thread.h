@@ -101,6 +101,8 @@ struct thread {
 			bool moved;	/* by anybody: come home, and leave again at once; see thread_move() */
 			bool turn;	/* at home for a turn: see turn_until */
 			bool unborn;	/* a new thread, that leaves as soon as it is made if it is in a crowd */
+			bool at_call : 1;	/* it came home for a call, and does nothing but that before it is back in visit_work() */
+			bool known : 1;	/* counted in space as one whose waits are known; see waits.c */
 		};
 		u64 busy;
 	};
@@ -122,8 +124,6 @@ struct thread {
 	struct faults faults;
 	struct bases sent;		/* those that it left with */
 	const struct pid *numbered;	/* whose numbers its slot has */
-	bool at_call;			/* it came home for a call, and does nothing but that before it is back in visit_work() */
-	bool known;			/* counted in space as one whose waits are known; see waits.c */
 	int bucket;			/* in which it may wait for a futex, -1: none */
 };
 
@@ -134,9 +134,12 @@ extern struct hlist_head thread_records[1 << THREAD_RECORDS_BITS];
 /* In an RCU read section, or for current; at every return to user mode. */
 static inline struct thread *thread_find(struct task_struct *task)
 {
+	struct hlist_node *node;
 	struct thread *t;
 
-	hash_for_each_possible_rcu(thread_records, t, node, (unsigned long)task) {
+	/* Not by hash_for_each_possible_rcu(), which looks twice at each pointer. */
+	__hlist_for_each_rcu(node, &thread_records[hash_min((unsigned long)task, THREAD_RECORDS_BITS)]) {
+		t = hlist_entry(node, struct thread, node);
 		if (t->task == task)
 			return t;
 	}
