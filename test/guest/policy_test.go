@@ -18,18 +18,23 @@ func during(t *testing.T, counter string, f func()) int64 {
 func TestPolicy(t *testing.T) {
 	begin(t)
 	const batches, calls, stray = 200, 5000, 2
-	during := func(counter, stay string, batches int) int64 {
+	visits := func(stay string, batches int) int64 {
 		setParameter(t, "stay", stay)
-		return during(t, counter, func() {
+		return during(t, "away", func() {
 			succeed(t, preload, program("getppid"), strconv.Itoa(batches), strconv.Itoa(calls))
 		})
 	}
-	if n := during("away", "0", 4); n < 4*calls*9/10 {
+	if n := visits("0", 4); n < 4*calls*9/10 {
 		t.Errorf("stay=0: only %d visits for %d calls", n, 4*calls)
 	}
+	leaves := during(t, "leave", func() {
+		if n := visits("1", batches); n > batches*calls/5000 {
+			t.Errorf("stay=1: %d visits for %d calls", n, batches*calls)
+		}
+	})
 	// As long as it starts, or its CPU is not run for a while, it may seem to compute.
-	if n := during("leave", "1", batches); n > stray {
-		t.Errorf("stay=1: it left %d times in %d calls", n, batches*calls)
+	if leaves > stray {
+		t.Errorf("stay=1: it left %d times in %d calls", leaves, batches*calls)
 	}
 }
 
